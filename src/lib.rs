@@ -1,0 +1,17 @@
+//! sockstrace runs a program under ptrace and shows, live, every call that it makes to the protocol stack.
+//!
+//! One pipeline, one direction: [`tracer`] → [`syscall`] → [`story`] → [`output`]. The tracer stops the program and copies
+//! what a call points to, `syscall` turns registers and bytes into a typed call, `story` says what the call means in the
+//! life of its connection, and `output` shows it.
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("sockstrace traces system calls by Linux's ptrace on x86_64: build it for an x86_64 Linux target");
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod output;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod story;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod syscall;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod tracer;

@@ -1,0 +1,1 @@
+//! Ways of showing the story: each file one of them.

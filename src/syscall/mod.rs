@@ -1,0 +1,22 @@
+//! What a call says: registers and memory in, a typed [`Call`] out. Pure: no time, no processes, no colours.
+//!
+//! [`table`] has one [`Row`] for each call that sockstrace knows. [`decode::enter`] keeps what only the entry of a call can
+//! tell (a length that the kernel will overwrite), [`decode::finish`] decodes the call when its result is known.
+
+pub mod call;
+pub mod decode;
+pub mod effect;
+pub mod memory;
+pub mod names;
+pub mod select;
+pub mod sockaddr;
+pub mod table;
+
+pub use call::{Arg, Call, Data, Outcome, Raw, Value};
+pub use decode::{Entry, Limits, enter, finish};
+pub use effect::{Effect, Origin, effects};
+pub use memory::Memory;
+pub use names::Names;
+pub use select::Selection;
+pub use sockaddr::SockAddr;
+pub use table::{Role, Row, row};
