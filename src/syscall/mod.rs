@@ -15,7 +15,7 @@ pub mod table;
 pub use call::{Arg, Call, Data, Outcome, Raw, Value};
 pub use decode::{Entry, Limits, enter, finish};
 pub use effect::{Effect, Origin, effects};
-pub use memory::Memory;
+pub use memory::{Memory, NoMemory};
 pub use names::Names;
 pub use select::Selection;
 pub use sockaddr::SockAddr;

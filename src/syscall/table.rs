@@ -64,3 +64,18 @@ pub fn row(_number: u64) -> Option<&'static Row> {
 pub fn rows() -> &'static [Row] {
     &[]
 }
+
+impl Row {
+    /// Whether only sockets can make this call.
+    pub fn is_network(&self) -> bool {
+        false
+    }
+    /// Which arguments are descriptors.
+    pub fn descriptor_arguments(&self) -> impl Iterator<Item = usize> {
+        self.descriptor.into_iter().map(usize::from)
+    }
+    /// Whether it waits for descriptors that its arguments do not name: epoll_wait and its relatives.
+    pub fn is_opaque_wait(&self) -> bool {
+        false
+    }
+}

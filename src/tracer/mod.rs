@@ -1,5 +1,23 @@
 //! The engine: launches the program, follows all that it starts, stops its calls and copies what they point to.
 //!
-//! The only room that knows ptrace. It gives away one stream of [`event::Event`]s.
+//! The only room that knows ptrace. It gives away one stream of [`event::Event`]s, by an [`outbox`].
 
+pub mod abi;
+pub mod alarm;
+mod calls;
+pub mod descriptors;
+mod engine;
 pub mod event;
+pub mod filter;
+pub mod inherited;
+pub mod launch;
+mod lives;
+pub mod memory;
+pub mod outbox;
+pub mod procfs;
+mod signals;
+pub mod stopped;
+mod tracees;
+
+pub use engine::{Config, Engine, Mechanism, Trace, start};
+pub use launch::{LaunchError, Program};

@@ -1,0 +1,165 @@
+//! What ends the tracer's wait beside its tracees: a tick of the clock, a signal sent to us, room in the output queue.
+//!
+//! The tracer waits in waitpid(2), which only a signal interrupts. One thread takes all signals that come to us, and wakes the
+//! tracer by a signal of its own until the tracer says that it is awake: a wake-up that comes just before the wait is not lost.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the tracer looks at what only time changes: calls that block, signals to pass on.
+pub const TICK: Duration = Duration::from_millis(50);
+
+/// How soon a wake-up that was not noticed is repeated.
+const REPEAT: Duration = Duration::from_millis(1);
+
+/// Signals that people send to a program by its number. Those sent to us alone are passed on to the program; those that a terminal
+/// sends to its whole foreground group reach the program by themselves.
+const WATCHED: [i32; 9] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGALRM,
+    libc::SIGWINCH,
+    libc::SIGTSTP,
+];
+
+/// A signal that came to us.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// Its number.
+    pub signal: i32,
+    /// Who sent it; 0 for the kernel.
+    pub sender: i32,
+    /// When.
+    pub at: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    tracer: AtomicI32,
+    ringing: AtomicBool,
+    received: Mutex<Vec<Received>>,
+}
+
+/// Wakes the tracer; may be cloned and used from any thread.
+#[derive(Clone, Debug)]
+pub struct Alarm {
+    shared: Arc<Shared>,
+}
+
+fn wake_signal() -> i32 {
+    libc::SIGRTMAX() - 1
+}
+
+/// The set of these signals.
+fn set_of(signals: &[i32]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset initialises the whole set; sigaddset gets valid signal numbers.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
+}
+
+/// The mask of blocked signals that we inherited, to be given to the program.
+pub type Mask = libc::sigset_t;
+
+/// Blocks the signals that are watched, in this thread and all that it starts. Returns the mask as it was.
+pub fn block_signals() -> Mask {
+    let set = set_of(&WATCHED);
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: both point to signal sets; the old mask is written whole.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, before.as_mut_ptr());
+        before.assume_init()
+    }
+}
+
+extern "C" fn nothing(_: i32) {}
+
+impl Alarm {
+    /// Starts the thread. The calling thread is the tracer, and the watched signals are blocked in it.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        // SAFETY: installs an empty handler without SA_RESTART, and unblocks its signal, so that it interrupts a wait and does nothing else.
+        unsafe {
+            shared.tracer.store(libc::gettid(), Ordering::Relaxed);
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = nothing as extern "C" fn(i32) as libc::sighandler_t;
+            libc::sigaction(wake_signal(), &raw const action, ptr::null_mut());
+            let set = set_of(&[wake_signal()]);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+        }
+        let alarm = Self { shared };
+        let clock = alarm.clone();
+        thread::Builder::new().name("clock".to_owned()).spawn(move || clock.run())?;
+        Ok(alarm)
+    }
+
+    /// Ends the tracer's wait, or its next one.
+    pub fn ring(&self) {
+        if !self.shared.ringing.swap(true, Ordering::AcqRel) {
+            self.interrupt();
+        }
+    }
+
+    /// The tracer is awake.
+    pub fn acknowledge(&self) {
+        self.shared.ringing.store(false, Ordering::Release);
+    }
+
+    /// The signals that came since the last time.
+    pub fn received(&self) -> Vec<Received> {
+        std::mem::take(&mut *self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    fn interrupt(&self) {
+        let tracer = self.shared.tracer.load(Ordering::Relaxed);
+        // SAFETY: a signal to a thread of this very process; one that is gone is an error without effect.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), tracer, wake_signal()) };
+    }
+
+    fn run(&self) {
+        let set = set_of(&WATCHED);
+        let mut next = Instant::now() + TICK;
+        loop {
+            let ringing = self.shared.ringing.load(Ordering::Acquire);
+            let patience = if ringing { REPEAT } else { next.saturating_duration_since(Instant::now()) };
+            let timeout = libc::timespec { tv_sec: 0, tv_nsec: patience.as_nanos() as libc::c_long };
+            let mut info = MaybeUninit::<libc::siginfo_t>::uninit();
+            // SAFETY: all three point to valid objects; info is written where a signal is returned.
+            let signal = unsafe { libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const timeout) };
+            if signal > 0 {
+                // SAFETY: the kernel filled info; si_pid is meaningful for codes of a sending process and 0 for the kernel's.
+                let sender = unsafe {
+                    let info = info.assume_init();
+                    if info.si_code <= 0 { info.si_pid() } else { 0 }
+                };
+                let received = Received { signal, sender, at: Instant::now() };
+                self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(received);
+                self.ring();
+            }
+            if ringing && self.shared.ringing.load(Ordering::Acquire) {
+                self.interrupt();
+            }
+            if Instant::now() >= next {
+                next = Instant::now() + TICK;
+                self.ring();
+            }
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! A call from its entry stop to its exit stop.
+
+use super::abi;
+use super::engine::{Engine, PATIENCE};
+use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
+use super::memory::TraceeMemory;
+use super::procfs;
+use super::stopped::{Gone, Stopped};
+use super::tracees::{Calling, Doing, Undo};
+use crate::syscall::{
+    self, Call, Data, Effect, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value, effects, enter, finish,
+};
+
+/// The most sockets that one call's event names.
+const DESCRIPTORS: usize = 1024;
+
+impl Engine {
+    /// A call begins.
+    pub(super) fn call_entered(&mut self, stopped: Stopped, arch: u32, raw: Raw) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let row = if arch == abi::AUDIT_ARCH { syscall::row(raw.number) } else { None };
+        let Some(row) = row else {
+            self.resume(stopped, 0);
+            return Ok(());
+        };
+        if row.role == Role::Engine {
+            self.child_call_entered(&stopped, raw)?;
+        }
+        if row.role == Role::IoUring && self.config.refuse_io_uring && raw.number == libc::SYS_io_uring_setup as u64 {
+            abi::skip_call(&stopped)?;
+        }
+        if self.relevant(tid, row, &raw) {
+            let calling = self.calling(tid, row, raw);
+            if let Some(thread) = self.tracees.threads.get_mut(&tid) {
+                thread.doing = Doing::Calling(Box::new(calling));
+            }
+        }
+        self.resume(stopped, 0);
+        Ok(())
+    }
+
+    /// Whether the call is to be seen to its end: for itself, or for what it does to the descriptor table.
+    fn relevant(&self, tid: i32, row: &Row, raw: &Raw) -> bool {
+        let Some(thread) = self.tracees.threads.get(&tid) else { return false };
+        match row.role {
+            Role::Engine => self.selected(row) || raw.number == libc::SYS_unshare as u64,
+            Role::File => self.config.all_descriptors || self.selected(row),
+            _ if row.is_network() || self.config.all_descriptors => true,
+            Role::Create | Role::Duplicate | Role::IoUring => true,
+            _ => {
+                let mut descriptors = row.descriptor_arguments().peekable();
+                if descriptors.peek().is_none() || row.role == Role::Poll {
+                    return self.descriptors.any(thread.table);
+                }
+                descriptors.any(|index| self.descriptors.socket(thread.table, raw.args[index] as i32).is_some())
+            }
+        }
+    }
+
+    /// Whether `-e` names the call.
+    fn selected(&self, row: &Row) -> bool {
+        self.config.selection.as_ref().is_some_and(|selection| selection.contains(row.number as u64))
+    }
+
+    fn calling(&mut self, tid: i32, row: &'static Row, raw: Raw) -> Calling {
+        let memory = TraceeMemory::of(tid);
+        let entry = enter(row, raw, &memory);
+        let mut calling = Calling {
+            entry,
+            start: self.now(),
+            reported: false,
+            subject: None,
+            before: Vec::new(),
+            released: Vec::new(),
+            files: Vec::new(),
+            early: None,
+        };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return calling };
+        if let Some(index) = row.descriptor {
+            let fd = raw.args[usize::from(index)] as i32;
+            calling.subject = self.descriptors.socket(thread.table, fd).map(|socket| (fd, socket));
+            if self.config.all_descriptors && row.role == Role::Close && calling.subject.is_none() {
+                calling.files.extend(file(tid, fd));
+            }
+        }
+        match row.role {
+            // The descriptor is free from the moment when the kernel begins, and another thread may get its number before this one's
+            // call is over: so the table forgets it now.
+            Role::Close => {
+                let closing = finish(&calling.entry, Outcome::Value(0), &NoMemory, self.config.limits);
+                let effects = effects(&closing);
+                if effects.contains(&Effect::UnsharesTable) {
+                    thread.table = self.descriptors.unshare(thread.table);
+                }
+                let changes = self.descriptors.apply(thread.table, &effects, &|_| None);
+                calling.before = changes.sockets;
+                calling.released = changes.released;
+            }
+            // Its arguments are gone with the old program when it is over.
+            Role::Engine => {
+                calling.early = Some(finish(&calling.entry, Outcome::Unfinished, &memory, self.config.limits));
+            }
+            _ => {}
+        }
+        calling
+    }
+
+    /// A call is over.
+    pub(super) fn call_left(&mut self, stopped: Stopped, value: i64, error: bool) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let doing = self.child_call_left(&stopped)?;
+        let Doing::Calling(calling) = doing else {
+            self.resume(stopped, 0);
+            return Ok(());
+        };
+        let outcome = if error { Outcome::Error(-value as i32) } else { Outcome::Value(value) };
+        let event = self.finished(tid, *calling, outcome, &TraceeMemory::of(tid));
+        match event {
+            Some(event) => {
+                if event.call.row.role == Role::IoUring {
+                    self.notice_io_uring(&event);
+                }
+                let held = self.hold(stopped, 0);
+                self.outbox.send(Event::Call(Box::new(event)), Some(held));
+            }
+            None => self.resume(stopped, 0),
+        }
+        Ok(())
+    }
+
+    /// A thread's call ended with the thread.
+    pub(super) fn call_cut_off(&mut self, tid: i32, calling: Calling) {
+        if let Some(event) = self.finished(tid, calling, Outcome::Unfinished, &NoMemory) {
+            self.outbox.send(Event::Call(Box::new(event)), None);
+        }
+    }
+
+    /// Books what the call did, and tells it where it is wanted.
+    fn finished(&mut self, tid: i32, calling: Calling, outcome: Outcome, memory: &dyn Memory) -> Option<CallEvent> {
+        let end = self.now();
+        let mut call = match calling.early {
+            Some(early) => Call { outcome, ..early },
+            None => finish(&calling.entry, outcome, memory, self.config.limits),
+        };
+        let thread = self.tracees.threads.get_mut(&tid)?;
+        let pid = thread.pid;
+        let mut sockets = calling.before;
+        let mut released = calling.released;
+        if call.row.role != Role::Close {
+            let effects = effects(&call);
+            if effects.contains(&Effect::UnsharesTable) {
+                thread.table = self.descriptors.unshare(thread.table);
+            }
+            let look = |fd| procfs::socket(tid, fd);
+            let changes = self.descriptors.apply(thread.table, &effects, &look);
+            sockets.extend(changes.sockets);
+            released.extend(changes.released);
+        }
+        sockets.extend(calling.subject);
+        let table = thread.table;
+        self.meet_unknown(tid, &call, &mut sockets);
+        let mut fds = Vec::new();
+        call.args.iter().for_each(|arg| collect_fds(&arg.value, &mut fds));
+        for fd in &fds {
+            if !sockets.iter().any(|(known, _)| known == fd) {
+                sockets.extend(self.descriptors.socket(table, *fd).map(|socket| (*fd, socket)));
+            }
+        }
+        sockets.dedup();
+        if !self.wanted(pid, &call, !sockets.is_empty()) {
+            return None;
+        }
+        let mut descriptors: Vec<(i32, Descriptor)> =
+            sockets.into_iter().map(|(fd, socket)| (fd, Descriptor::Socket(socket))).collect();
+        if self.config.all_descriptors {
+            fds.extend(call.outcome.value().filter(|_| call.row.role == Role::File).map(|fd| fd as i32));
+            descriptors.extend(calling.files);
+            for fd in fds {
+                if !descriptors.iter().any(|(known, _)| *known == fd) {
+                    descriptors.extend(file(tid, fd));
+                }
+            }
+        }
+        call.args.shrink_to_fit();
+        Some(CallEvent { pid, tid, start: calling.start, end, call, descriptors, released })
+    }
+
+    /// A call that only sockets can make succeeded on a descriptor that the table does not know: it came by a way that no call shows
+    /// (io_uring, a process outside the trace), so the kernel is asked.
+    fn meet_unknown(&mut self, tid: i32, call: &Call, sockets: &mut Vec<(i32, Socket)>) {
+        let Some(fd) = call.descriptor() else { return };
+        let known = sockets.iter().any(|(known, _)| *known == fd);
+        if known || !call.row.is_network() || call.outcome.value().is_none() {
+            return;
+        }
+        if let Some(thread) = self.tracees.threads.get(&tid) {
+            let opens = Effect::Opens { fd, origin: Origin::Elsewhere, cloexec: false };
+            let changes = self.descriptors.apply(thread.table, &[opens], &|fd| procfs::socket(tid, fd));
+            sockets.extend(changes.sockets);
+        }
+    }
+
+    /// Whether the call is to be told.
+    fn wanted(&self, pid: i32, call: &Call, socket: bool) -> bool {
+        if self.tracees.hidden(pid) {
+            return false;
+        }
+        if let Some(selection) = &self.config.selection
+            && !selection.contains(call.raw.number)
+        {
+            return false;
+        }
+        match call.row.role {
+            Role::Engine => self.selected(call.row),
+            Role::Create | Role::IoUring => true,
+            Role::File => self.config.all_descriptors || self.selected(call.row),
+            // epoll_wait names no socket; poll and select name theirs.
+            Role::Poll => socket || self.config.all_descriptors || call.row.is_opaque_wait(),
+            _ => socket || self.config.all_descriptors || call.row.is_network(),
+        }
+    }
+
+    fn notice_io_uring(&mut self, event: &CallEvent) {
+        if event.call.raw.number != libc::SYS_io_uring_setup as u64 {
+            return;
+        }
+        let refused = self.config.refuse_io_uring;
+        let Some(process) = self.tracees.processes.get_mut(&event.pid) else { return };
+        let news = !std::mem::replace(&mut process.uses_io_uring, true);
+        if news && (refused || event.call.outcome.value().is_some()) {
+            let notice = Notice::IoUring { pid: event.pid, time: event.end, refused };
+            self.outbox.send(Event::Notice(notice), None);
+        }
+    }
+
+    /// Reports the calls that have blocked for a while. They are looked at without being stopped.
+    pub(super) fn report_waiting(&mut self) {
+        if self.outbox.full() {
+            return;
+        }
+        let now = self.now();
+        let mut waiting = Vec::new();
+        for (tid, thread) in &mut self.tracees.threads {
+            if let Doing::Calling(calling) = &mut thread.doing
+                && !calling.reported
+                && u128::from(now.saturating_sub(calling.start)) >= PATIENCE.as_nanos()
+            {
+                calling.reported = true;
+                let limits = self.config.limits;
+                let call = finish(&calling.entry, Outcome::Unfinished, &TraceeMemory::of(*tid), limits);
+                let mut fds = Vec::new();
+                call.args.iter().for_each(|arg| collect_fds(&arg.value, &mut fds));
+                fds.retain(|fd| calling.subject.is_none_or(|(subject, _)| subject != *fd));
+                let others = fds.into_iter().filter_map(|fd| Some((fd, self.descriptors.socket(thread.table, fd)?)));
+                let sockets: Vec<(i32, Socket)> = calling.subject.into_iter().chain(others).collect();
+                waiting.push((thread.pid, *tid, calling.start, call, sockets));
+            }
+        }
+        waiting.sort_by_key(|(_, _, start, ..)| *start);
+        for (pid, tid, start, call, sockets) in waiting {
+            if self.wanted(pid, &call, !sockets.is_empty()) {
+                let descriptors =
+                    sockets.into_iter().map(|(fd, socket)| (fd, Descriptor::Socket(socket))).collect();
+                let event = CallEvent { pid, tid, start, end: now, call, descriptors, released: Vec::new() };
+                self.outbox.send(Event::Waiting(Box::new(event)), None);
+            }
+        }
+    }
+
+    /// A call that makes a child begins: its flags are noted, and CLONE_UNTRACED, which would hide the child, is cleared.
+    fn child_call_entered(&mut self, stopped: &Stopped, raw: Raw) -> Result<(), Gone> {
+        const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
+        let tid = stopped.tid();
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return Ok(()) };
+        match raw.number as libc::c_long {
+            libc::SYS_clone => {
+                let flags = raw.args[0];
+                thread.clone_flags = Some(flags);
+                if flags & UNTRACED != 0 {
+                    let mut registers = stopped.registers()?;
+                    abi::set_argument(&mut registers, 0, flags & !UNTRACED);
+                    stopped.set_registers(&registers)?;
+                    thread.undo = Some(Undo::Argument(flags));
+                }
+            }
+            libc::SYS_clone3 => {
+                // The flags are the first field of struct clone_args (linux/sched.h).
+                let memory = TraceeMemory::of(tid);
+                let mut bytes = [0; 8];
+                if memory.read(raw.args[0], &mut bytes) == bytes.len() {
+                    let flags = u64::from_ne_bytes(bytes);
+                    thread.clone_flags = Some(flags);
+                    if flags & UNTRACED != 0 && memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes()) {
+                        thread.undo = Some(Undo::Memory { address: raw.args[0], flags });
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Undoes what was done to a child-making call, and takes what the thread was doing.
+    fn child_call_left(&mut self, stopped: &Stopped) -> Result<Doing, Gone> {
+        let tid = stopped.tid();
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return Ok(Doing::Nothing) };
+        thread.clone_flags = None;
+        let doing = std::mem::take(&mut thread.doing);
+        match thread.undo.take() {
+            Some(undo) => undo.apply(stopped)?,
+            None => {}
+        }
+        Ok(doing)
+    }
+}
+
+impl Undo {
+    /// Puts the flags back as the program wrote them.
+    pub(super) fn apply(self, stopped: &Stopped) -> Result<(), Gone> {
+        match self {
+            Self::Argument(flags) => {
+                let mut registers = stopped.registers()?;
+                abi::set_argument(&mut registers, 0, flags);
+                stopped.set_registers(&registers)
+            }
+            Self::Memory { address, flags } => {
+                TraceeMemory::of(stopped.tid()).write(address, &flags.to_ne_bytes());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The descriptors in a value, as many as an event names.
+fn collect_fds(value: &Value, found: &mut Vec<i32>) {
+    if found.len() >= DESCRIPTORS {
+        return;
+    }
+    match value {
+        Value::Fd(fd) if *fd >= 0 => found.push(*fd),
+        Value::List { items, .. } => items.iter().for_each(|item| collect_fds(item, found)),
+        Value::Struct(fields) => fields.iter().for_each(|(_, value)| collect_fds(value, found)),
+        Value::Changed(before, after) => {
+            collect_fds(before, found);
+            collect_fds(after, found);
+        }
+        Value::Wrapped(_, inner) => collect_fds(inner, found),
+        _ => {}
+    }
+}
+
+/// What a descriptor that is no socket leads to.
+fn file(tid: i32, fd: i32) -> Option<(i32, Descriptor)> {
+    let bytes = procfs::descriptor(tid, fd)?;
+    let len = bytes.len() as u64;
+    Some((fd, Descriptor::File(Data { bytes, len })))
+}
+

@@ -1,0 +1,304 @@
+//! The event loop: one wait, and what each stop leads to.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::alarm::{self, Alarm};
+use super::descriptors::Descriptors;
+use super::event::{Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
+use super::filter::{Filter, RET_DATA};
+use super::launch::{LaunchError, Program, launch};
+use super::outbox::{Held, Outbox};
+use super::procfs;
+use super::signals::Signals;
+use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait};
+use super::tracees::{Doing, Process, Tracees};
+use crate::syscall::{Limits, Selection, table};
+
+/// How calls are made to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The best that works here.
+    #[default]
+    Auto,
+    /// A seccomp filter picks them by number.
+    Number,
+    /// Every call stops (PTRACE_SYSCALL).
+    Syscall,
+}
+
+/// What to trace.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// How calls are made to stop.
+    pub mechanism: Mechanism,
+    /// Whether the program's children are shown (they are traced in any case).
+    pub follow: bool,
+    /// Whether files and pipes are shown too.
+    pub all_descriptors: bool,
+    /// The calls to show (`-e trace=`); without it, all that have to do with sockets.
+    pub selection: Option<Selection>,
+    /// Whether io_uring_setup answers ENOSYS.
+    pub refuse_io_uring: bool,
+    /// How much is read of what calls point to.
+    pub limits: Limits,
+}
+
+/// A call in flight is reported once it has blocked for so long.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+
+/// A program that is about to begin.
+#[derive(Debug)]
+pub struct Trace {
+    /// The program's process.
+    pub pid: i32,
+    /// Wakes the tracer; the output's end of the queue needs it.
+    pub alarm: Alarm,
+    /// When the trace began, by the wall clock; events count from here.
+    pub began: SystemTime,
+    /// Whether a seccomp filter is in force.
+    pub filtered: bool,
+    stopped: Stopped,
+    start: Instant,
+}
+
+/// Launches the program, up to its first instruction. To be called before any other thread is started, by the thread that is then to
+/// run the [`Engine`].
+///
+/// # Errors
+/// In a line: what failed, on what, and what to do next.
+pub fn start(program: &Program, config: &Config) -> Result<Trace, LaunchError> {
+    let own = |what: &str, error: std::io::Error| LaunchError::Own(format!("{what}: {error}"));
+    let mask = alarm::block_signals();
+    let filter = (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
+    let launched = launch(program, filter, mask)?;
+    if config.mechanism == Mechanism::Number && !launched.filtered {
+        return Err(LaunchError::Own(
+            "no seccomp filter can be installed here; --engine auto or syscall works without one".to_owned(),
+        ));
+    }
+    let alarm = Alarm::start().map_err(|error| own("cannot start a thread", error))?;
+    super::signals::outlive_the_terminal();
+    Ok(Trace {
+        pid: launched.stopped.tid(),
+        alarm,
+        began: SystemTime::now(),
+        filtered: launched.filtered,
+        stopped: launched.stopped,
+        start: Instant::now(),
+    })
+}
+
+/// The numbers of the calls that must stop.
+fn stopping(config: &Config) -> Vec<u64> {
+    let selected = |number| config.selection.as_ref().is_some_and(|selection| selection.contains(number));
+    table::rows()
+        .iter()
+        .filter(|row| match row.role {
+            table::Role::File => config.all_descriptors || selected(row.number as u64),
+            // A child's kind is told by its event; see the filter for clone(2).
+            table::Role::Engine => {
+                selected(row.number as u64)
+                    || [libc::SYS_clone3, libc::SYS_unshare].contains(&(row.number as libc::c_long))
+            }
+            _ => true,
+        })
+        .map(|row| row.number as u64)
+        .collect()
+}
+
+/// The tracer of one program and all that it starts.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) config: Config,
+    pub(super) tracees: Tracees,
+    pub(super) descriptors: Descriptors,
+    pub(super) outbox: Outbox,
+    pub(super) main: i32,
+    pub(super) filtered: bool,
+    pub(super) signals: Signals,
+    /// New threads whose maker has not yet said that it made them, and since when they wait.
+    pub(super) newborn: HashMap<i32, (Stopped, Instant)>,
+    alarm: Alarm,
+    start: Instant,
+    /// The program's end.
+    ended: Option<(Status, Instant)>,
+    said_whom_we_wait_for: bool,
+}
+
+impl Engine {
+    /// Takes over the launched program.
+    pub fn new(trace: Trace, config: Config, outbox: Outbox) -> Self {
+        let mut engine = Self {
+            config,
+            tracees: Tracees::default(),
+            descriptors: Descriptors::default(),
+            outbox,
+            main: trace.pid,
+            filtered: trace.filtered,
+            signals: Signals::default(),
+            newborn: HashMap::new(),
+            alarm: trace.alarm,
+            start: trace.start,
+            ended: None,
+            said_whom_we_wait_for: false,
+        };
+        engine.begin(trace.stopped);
+        engine
+    }
+
+    /// The program's first moment: its descriptors are what it inherited.
+    fn begin(&mut self, stopped: Stopped) {
+        let pid = self.main;
+        let inherited = procfs::sockets(pid);
+        let table = self.descriptors.create(
+            inherited.into_iter().map(|(fd, id, cloexec)| (fd, Socket { id, kind: None, inherited: true }, cloexec)),
+        );
+        let name = procfs::name(pid);
+        self.tracees.add(pid, pid, table, || Process::named(name.clone(), false));
+        if let Some(thread) = self.tracees.threads.get_mut(&pid) {
+            thread.begun = true;
+        }
+        self.tell(pid, pid, Change::Started { parent: None, name }, None);
+        self.executed(stopped);
+    }
+
+    /// Runs until the last tracee is gone. `ended` is called when the program itself has ended; its children may go on.
+    pub fn run(mut self, mut ended: impl FnMut(Status)) -> Status {
+        let mut told = false;
+        while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
+            match wait() {
+                Waited::Stopped(stopped, stop) => {
+                    // A thread that was killed meanwhile says so by a later wait.
+                    let _gone: Result<(), Gone> = self.stopped(stopped, stop);
+                }
+                Waited::Ended(tid, status) => self.thread_ended(tid, status),
+                Waited::Interrupted => self.awake(),
+                Waited::Nothing => break,
+            }
+            if let (Some((status, _)), false) = (self.ended, told) {
+                told = true;
+                ended(status);
+            }
+        }
+        self.ended.map_or(Status::Exited(125), |(status, _)| status)
+    }
+
+    fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let Some(thread) = self.tracees.threads.get(&tid) else {
+            self.newborn.insert(tid, (stopped, Instant::now()));
+            return Ok(());
+        };
+        let pid = thread.pid;
+        if !thread.begun {
+            self.first_stop(&stopped);
+        }
+        match stop {
+            Stop::Seccomp => match stopped.syscall_info()? {
+                SyscallInfo::Seccomp { data, .. } if data != RET_DATA => self.foreign_stop(stopped)?,
+                // Where every call stops, its entry stop came before this one.
+                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => self.call_entered(stopped, arch, raw)?,
+                _ => self.resume(stopped, 0),
+            },
+            Stop::Syscall => match stopped.syscall_info()? {
+                SyscallInfo::Entry { arch, raw } if !self.filtered => self.call_entered(stopped, arch, raw)?,
+                SyscallInfo::Exit { value, error } => self.call_left(stopped, value, error)?,
+                _ => self.resume(stopped, 0),
+            },
+            Stop::Signal(signal) => self.signal(stopped, pid, signal)?,
+            Stop::Group(signal) => self.group_stop(stopped, pid, signal),
+            Stop::Trap => {
+                self.group_stop_over(pid, tid);
+                self.resume(stopped, 0);
+            }
+            Stop::Forked => self.child_made(stopped, false)?,
+            Stop::Cloned => self.child_made(stopped, true)?,
+            Stop::Exec => self.executed(stopped),
+            Stop::Other => self.resume(stopped, 0),
+        }
+        Ok(())
+    }
+
+    /// A filter of the program's own asks for a tracer's word. Without one the call answers ENOSYS (seccomp(2)), so it does here.
+    fn foreign_stop(&mut self, stopped: Stopped) -> Result<(), Gone> {
+        super::abi::skip_call(&stopped)?;
+        self.resume(stopped, 0);
+        Ok(())
+    }
+
+    /// Something other than a tracee ended the wait.
+    fn awake(&mut self) {
+        self.alarm.acknowledge();
+        self.outbox.advance();
+        for received in self.alarm.received() {
+            self.signals.received(received);
+        }
+        let targets = match self.ended {
+            None => vec![self.main],
+            Some(_) => self.tracees.processes.keys().copied().collect(),
+        };
+        self.signals.pass_on(&targets);
+        self.adopt_orphans();
+        self.report_waiting();
+        if let Some((_, at)) = self.ended
+            && at.elapsed() > PATIENCE
+            && !self.said_whom_we_wait_for
+            && self.config.follow
+        {
+            self.say_whom_we_wait_for();
+        }
+    }
+
+    fn say_whom_we_wait_for(&mut self) {
+        self.said_whom_we_wait_for = true;
+        let mut children: Vec<(i32, String)> =
+            self.tracees.processes.iter().map(|(pid, process)| (*pid, process.name.clone())).collect();
+        children.sort_unstable();
+        if !children.is_empty() {
+            self.outbox.send(Event::Notice(Notice::WaitingFor { program: self.main, children }), None);
+        }
+    }
+
+    /// The program itself has ended.
+    pub(super) fn main_ended(&mut self, status: Status) {
+        self.ended = Some((status, Instant::now()));
+    }
+
+    /// Nanoseconds since the trace began.
+    pub(super) fn now(&self) -> Nanos {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// How a thread runs on: to the end of its call where that is wanted, else to the next event.
+    pub(super) fn how(&self, tid: i32) -> Resume {
+        let calling = self.tracees.threads.get(&tid).is_some_and(|thread| {
+            matches!(thread.doing, Doing::Calling(_)) || thread.undo.is_some()
+        });
+        if calling || !self.filtered { Resume::ToCall } else { Resume::Free }
+    }
+
+    /// Runs a thread on.
+    pub(super) fn resume(&self, stopped: Stopped, signal: i32) {
+        let how = self.how(stopped.tid());
+        stopped.resume(how, signal);
+    }
+
+    /// A thread that runs on once its event is on its way.
+    pub(super) fn hold(&self, stopped: Stopped, signal: i32) -> Held {
+        let how = self.how(stopped.tid());
+        Held { stopped, how, signal }
+    }
+
+    /// Sends what became of a process, unless it is hidden.
+    pub(super) fn tell(&mut self, pid: i32, tid: i32, change: Change, held: Option<Held>) {
+        if self.tracees.hidden(pid) {
+            if let Some(held) = held {
+                held.resume();
+            }
+            return;
+        }
+        let event = ProcessEvent { pid, tid, time: self.now(), change };
+        self.outbox.send(Event::Process(event), held);
+    }
+}

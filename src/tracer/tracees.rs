@@ -1,0 +1,125 @@
+//! The threads and processes that we trace, and what each is doing.
+
+use std::collections::{HashMap, HashSet};
+
+use super::descriptors::TableId;
+use super::event::{Descriptor, Nanos, Socket, SocketId};
+use crate::syscall::{Call, Entry};
+
+/// What a thread is doing, as far as the tracer cares.
+#[derive(Debug, Default)]
+pub enum Doing {
+    /// Running, or in a call that nobody wants to see.
+    #[default]
+    Nothing,
+    /// In a call that is of interest, from entry to exit.
+    Calling(Box<Calling>),
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub struct Calling {
+    /// Registers and what only the entry can tell.
+    pub entry: Entry,
+    /// When it was entered.
+    pub start: Nanos,
+    /// Whether it has been reported as waiting.
+    pub reported: bool,
+    /// What the call's own descriptor was at its entry.
+    pub subject: Option<(i32, Socket)>,
+    /// What its descriptors were before it closed or replaced them.
+    pub before: Vec<(i32, Socket)>,
+    /// The sockets that it released.
+    pub released: Vec<SocketId>,
+    /// What its descriptors were that are no sockets, where the exit cannot tell.
+    pub files: Vec<(i32, Descriptor)>,
+    /// The call as its entry tells it, where its exit cannot: execve.
+    pub early: Option<Call>,
+}
+
+/// A change of a child-making call's flags, to be undone when the call is over.
+#[derive(Clone, Copy, Debug)]
+pub enum Undo {
+    /// clone(2): the flags stand in the first argument.
+    Argument(u64),
+    /// clone3(2): the flags stand in memory.
+    Memory {
+        /// The address of struct clone_args.
+        address: u64,
+        /// The flags as the program wrote them.
+        flags: u64,
+    },
+}
+
+/// One traced thread.
+#[derive(Debug)]
+pub struct Thread {
+    /// The process (thread group).
+    pub pid: i32,
+    /// Its descriptors.
+    pub table: TableId,
+    /// What it does.
+    pub doing: Doing,
+    /// CLONE_* of the child-making call that it is in, where that call stopped.
+    pub clone_flags: Option<u64>,
+    /// What is to be undone after that call.
+    pub undo: Option<Undo>,
+    /// Whether it has been seen running: a new thread's first stop is not one of the program's own.
+    pub begun: bool,
+}
+
+/// One traced process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its name, for labels and messages.
+    pub name: String,
+    /// Its live threads.
+    pub threads: HashSet<i32>,
+    /// Whether its events are kept to ourselves (`--no-follow`).
+    pub hidden: bool,
+    /// Whether it is in a group-stop.
+    pub stopped: bool,
+    /// Whether it uses io_uring, which has been said.
+    pub uses_io_uring: bool,
+}
+
+impl Process {
+    /// A process of that name, with no thread yet.
+    pub fn named(name: String, hidden: bool) -> Self {
+        Self { name, threads: HashSet::new(), hidden, stopped: false, uses_io_uring: false }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Tracees {
+    /// By thread number.
+    pub threads: HashMap<i32, Thread>,
+    /// By process number.
+    pub processes: HashMap<i32, Process>,
+}
+
+impl Tracees {
+    /// Adds a thread, and its process where it is the first of it.
+    pub fn add(&mut self, tid: i32, pid: i32, table: TableId, process: impl FnOnce() -> Process) {
+        self.processes.entry(pid).or_insert_with(process).threads.insert(tid);
+        let thread =
+            Thread { pid, table, doing: Doing::Nothing, clone_flags: None, undo: None, begun: false };
+        self.threads.insert(tid, thread);
+    }
+
+    /// Removes a thread; whether it was the last one of its process, which then is removed too.
+    pub fn remove(&mut self, tid: i32) -> Option<(Thread, bool)> {
+        let thread = self.threads.remove(&tid)?;
+        let last = self.processes.get_mut(&thread.pid).is_some_and(|process| {
+            process.threads.remove(&tid);
+            process.threads.is_empty()
+        });
+        Some((thread, last))
+    }
+
+    /// Whether a process's events are to be kept back.
+    pub fn hidden(&self, pid: i32) -> bool {
+        self.processes.get(&pid).is_some_and(|process| process.hidden)
+    }
+}
