@@ -5,13 +5,19 @@
 //! life of its connection, and `output` shows it.
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("sockstrace traces system calls by Linux's ptrace on x86_64: build it for an x86_64 Linux target");
+compile_error!(
+    "sockstrace traces system calls by Linux's ptrace on x86_64: build it for an x86_64 Linux target"
+);
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod cli;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod output;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod story;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod syscall;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod terminal;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod tracer;

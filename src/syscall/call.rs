@@ -119,7 +119,9 @@ impl Call {
 
     /// The descriptor that the call is about, where it has one.
     pub fn descriptor(&self) -> Option<i32> {
-        self.row.descriptor.map(|index| self.raw.args[index as usize] as i32)
+        self.row
+            .descriptor
+            .map(|index| self.raw.args[index as usize] as i32)
     }
 
     /// The first socket address among the arguments, wherever it stands (a msghdr's name included).
@@ -138,7 +140,10 @@ impl Call {
 
     /// The argument of that name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
-        self.args.iter().find(|arg| arg.name == name).map(|arg| &arg.value)
+        self.args
+            .iter()
+            .find(|arg| arg.name == name)
+            .map(|arg| &arg.value)
     }
 
     /// Every piece of payload that the call handed over or received, in order (iovecs of readv, sendmsg, each message of sendmmsg).
@@ -161,7 +166,9 @@ impl Call {
         }
         let mut found = Vec::new();
         if matches!(self.row.role, super::Role::Send | super::Role::Receive) {
-            self.args.iter().for_each(|arg| collect(&arg.value, &mut found));
+            self.args
+                .iter()
+                .for_each(|arg| collect(&arg.value, &mut found));
         }
         found
     }

@@ -13,7 +13,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { data: 48, items: 32 }
+        Self {
+            data: 48,
+            items: 32,
+        }
     }
 }
 
@@ -34,5 +37,10 @@ pub fn enter(row: &'static Row, raw: Raw, _memory: &dyn Memory) -> Entry {
 
 /// Decodes a call whose outcome is known ([`Outcome::Unfinished`]: what its entry alone can say, for one that blocks).
 pub fn finish(entry: &Entry, outcome: Outcome, _memory: &dyn Memory, _limits: Limits) -> Call {
-    Call { row: entry.row, raw: entry.raw, args: Vec::new(), outcome }
+    Call {
+        row: entry.row,
+        raw: entry.raw,
+        args: Vec::new(),
+        outcome,
+    }
 }

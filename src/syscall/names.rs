@@ -12,12 +12,18 @@ pub struct Names {
 impl Names {
     /// The name of exactly this value.
     pub fn get(&self, value: u64) -> Option<&'static str> {
-        self.rows.iter().find(|(number, _)| *number == value).map(|(_, name)| *name)
+        self.rows
+            .iter()
+            .find(|(number, _)| *number == value)
+            .map(|(_, name)| *name)
     }
 
     /// The value of that name.
     pub fn value(&self, name: &str) -> Option<u64> {
-        self.rows.iter().find(|(_, known)| *known == name).map(|(number, _)| *number)
+        self.rows
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(number, _)| *number)
     }
 }
 

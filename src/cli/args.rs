@@ -1,0 +1,305 @@
+//! The flags, as clap reads them and as `--help`, the manual page and the shell completions list them.
+
+use std::ffi::OsString;
+
+use clap::{ArgAction, Args, Command, Parser, ValueHint};
+
+use super::help;
+use super::options::{Engine, Precision, Stamp, Strings, When};
+use super::qualify::QUALIFIERS;
+use super::strace;
+
+/// Shows, live, every call that a program makes to the protocol stack, as the story of each connection.
+#[derive(Parser)]
+#[command(
+    name = "sockstrace",
+    version,
+    override_usage = "sockstrace [OPTIONS] [--] PROGRAM [ARGS]…\n       sockstrace [OPTIONS] --demo",
+    after_help = help::EXPRESSIONS,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    infer_long_args = true,
+    args_override_self = true
+)]
+pub(super) struct Arguments {
+    /// The program to run, and its arguments: whatever follows PROGRAM is the program's
+    #[arg(value_name = "PROGRAM [ARGS]", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<OsString>,
+
+    #[command(flatten)]
+    pub what: What,
+    #[command(flatten)]
+    pub how: How,
+    #[command(flatten)]
+    pub times: Times,
+    #[command(flatten)]
+    pub destination: Destination,
+    #[command(flatten)]
+    pub program: Program,
+    #[command(flatten)]
+    pub advanced: Advanced,
+    #[command(flatten)]
+    pub other: Other,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "What is shown")]
+pub(super) struct What {
+    /// Pick calls, statuses, signals …; see "Expressions" below. May be repeated
+    #[arg(short = 'e', value_name = "EXPR", allow_hyphen_values = true, action = ArgAction::Append)]
+    pub expressions: Vec<String>,
+
+    /// Show every call: nothing folded, hidden or abbreviated
+    #[arg(short = 'v', long)]
+    pub no_abbrev: bool,
+
+    /// Show files and pipes too, with their paths
+    #[arg(long)]
+    pub all_descriptors: bool,
+
+    /// Show only calls that succeed
+    #[arg(short = 'z', long = "successful-only")]
+    pub successful: bool,
+
+    /// Show only calls that fail
+    #[arg(short = 'Z', long = "failed-only", alias = "failing-only")]
+    pub failed: bool,
+
+    /// Leave out messages about tracing; -qq: about ended processes too; -qqq: all messages
+    #[arg(short = 'q', action = ArgAction::Count)]
+    pub quiet_level: u8,
+
+    /// Show a table of calls, errors, times and bytes in place of the trace
+    #[arg(short = 'c', long, conflicts_with = "summary")]
+    pub summary_only: bool,
+
+    /// Show the trace, and then that table
+    #[arg(short = 'C', long)]
+    pub summary: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "How it is shown")]
+pub(super) struct How {
+    /// Show this many bytes of data
+    #[arg(short = 's', long, value_name = "BYTES", allow_hyphen_values = true, default_value_t = 48, value_parser = bytes)]
+    pub string_limit: usize,
+
+    /// Write strings in hex where they hold more than ASCII text; -xx: all strings
+    #[arg(short = 'x', action = ArgAction::Count)]
+    pub hex_strings: u8,
+
+    /// As -x; OPTION is none, non-ascii-chars, non-ascii or all
+    #[arg(long, hide = true, value_name = "OPTION", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "all", value_parser = strings, conflicts_with = "hex_strings")]
+    pub strings_in_hex: Option<Strings>,
+
+    /// Dump all data in full, in hex and as text, below its call
+    #[arg(long)]
+    pub hex: bool,
+
+    /// Use colours: auto (on a terminal), always or never
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub color: When,
+
+    /// Say which process made the call even while there is only one
+    #[arg(long)]
+    pub always_show_pid: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Times")]
+pub(super) struct Times {
+    /// Begin lines with the time of day; -tt: with microseconds; -ttt: seconds since 1970
+    #[arg(short = 't', action = ArgAction::Count)]
+    pub clock: u8,
+
+    /// As -t; FORMAT is none, time or unix, and a precision s, ms, us or ns after a comma
+    #[arg(long, hide = true, alias = "timestamps", value_name = "FORMAT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "time", value_parser = stamp, conflicts_with = "clock")]
+    pub absolute_timestamps: Option<Stamp>,
+
+    /// Begin lines with the time since the call before
+    #[arg(short = 'r')]
+    pub relative: bool,
+
+    /// As -r, with a precision
+    #[arg(long, hide = true, value_name = "PRECISION", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "us", value_parser = precision)]
+    pub relative_timestamps: Option<Precision>,
+
+    /// End lines with the time spent in the call, <0.000123>
+    #[arg(short = 'T')]
+    pub call_times: bool,
+
+    /// As -T, with a precision
+    #[arg(long, hide = true, value_name = "PRECISION", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "us", value_parser = precision)]
+    pub syscall_times: Option<Precision>,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Where it goes")]
+pub(super) struct Destination {
+    /// Write the trace to FILE, or to the input of '|COMMAND', in place of standard error
+    #[arg(short, long, value_name = "FILE|'|COMMAND'", allow_hyphen_values = true, value_hint = ValueHint::FilePath)]
+    pub output: Option<OsString>,
+
+    /// Add to FILE what it does not hold yet, in place of writing it anew
+    #[arg(short = 'A', long)]
+    pub output_append_mode: bool,
+
+    /// Write each process's trace to its own FILE.PID; also -ff
+    #[arg(long)]
+    pub output_separately: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "The program")]
+pub(super) struct Program {
+    /// Follow the processes that the program starts (always on); -ff: with -o, a file for each
+    #[arg(short, long = "follow-forks", action = ArgAction::Count)]
+    pub follow: u8,
+
+    /// Show only the program's own process, not those that it starts
+    #[arg(long, conflicts_with = "follow")]
+    pub no_follow: bool,
+
+    /// Run the program with VAR set, or without VAR; may be repeated
+    #[arg(short = 'E', long, value_name = "VAR[=VAL]", allow_hyphen_values = true, action = ArgAction::Append, value_parser = variable())]
+    pub env: Vec<OsString>,
+
+    /// Run the program as USER (a name, or UID:GID) with that user's groups; only root may
+    #[arg(short, long, value_name = "USER", allow_hyphen_values = true, value_hint = ValueHint::Username)]
+    pub user: Option<String>,
+
+    /// End when the program ends, even where processes that it started still run
+    #[arg(long)]
+    pub no_wait: bool,
+
+    /// Let io_uring_setup fail with ENOSYS, so that the program makes calls that can be seen
+    #[arg(long)]
+    pub no_io_uring: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Advanced")]
+pub(super) struct Advanced {
+    /// How calls are stopped: auto, number (a seccomp filter), syscall (PTRACE_SYSCALL, slower)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Engine::Auto)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub engine: Engine,
+
+    /// Say on standard error what the engine does
+    #[arg(short = 'd', long, alias = "debug")]
+    pub debug_engine: bool,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Help")]
+pub(super) struct Other {
+    /// Show a whole connection, from name to close, with an explanation; needs no network
+    #[arg(long)]
+    pub demo: bool,
+
+    /// The process that --demo traces
+    #[arg(long, hide = true, num_args = 2, value_names = ["NAMESERVER_PORT", "HTTP_PORT"])]
+    #[arg(conflicts_with_all = ["command", "demo"])]
+    pub demo_client: Option<Vec<u16>>,
+
+    /// Show the most used options
+    #[arg(short)]
+    pub help_short: bool,
+
+    /// Show all options
+    #[arg(long, conflicts_with = "help_short")]
+    pub help: bool,
+
+    /// Show the version
+    #[arg(short = 'V', long)]
+    pub version: bool,
+}
+
+/// The command line with all that strace has too, which no help lists.
+pub(super) fn with_strace(command: Command) -> Command {
+    let qualifiers = QUALIFIERS.iter().map(|qualifier| {
+        let (first, others) = qualifier
+            .long
+            .split_first()
+            .expect("every qualifier has a long option");
+        let arg = clap::Arg::new(*first)
+            .long(first)
+            .aliases(others)
+            .hide(true)
+            .action(ArgAction::Append);
+        match qualifier.missing {
+            Some(missing) => arg
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value(missing),
+            None => arg.allow_hyphen_values(true),
+        }
+    });
+    command
+        .args(qualifiers)
+        .args(strace::ROWS.iter().map(strace::Row::arg))
+}
+
+fn bytes(text: &str) -> Result<usize, String> {
+    // More than a call can ever hand over (MAX_RW_COUNT, read(2)) would be of no use.
+    const MAX: usize = 0x7fff_f000;
+    let count: usize = text
+        .parse()
+        .map_err(|_| format!("a number from 0 to {MAX} is needed"))?;
+    if count > MAX {
+        Err(format!("{MAX} is the most"))
+    } else {
+        Ok(count)
+    }
+}
+
+fn strings(text: &str) -> Result<Strings, String> {
+    Ok(match text {
+        "none" => Strings::Octal,
+        "non-ascii-chars" => Strings::HexEscapes,
+        "non-ascii" => Strings::NonAsciiInHex,
+        "all" => Strings::Hex,
+        _ => return Err("it is one of none, non-ascii-chars, non-ascii, all".into()),
+    })
+}
+
+fn precision(text: &str) -> Result<Precision, String> {
+    Precision::parse(text).ok_or_else(|| "it is one of s, ms, us, ns".into())
+}
+
+/// Reads strace's `[[format:]FORMAT[,[precision:]PRECISION]]`, in either order.
+fn stamp(text: &str) -> Result<Stamp, String> {
+    let (mut format, mut precision) = ("time", Precision::Seconds);
+    for word in text.split(',') {
+        let bare = word
+            .strip_prefix("precision:")
+            .or_else(|| word.strip_prefix("format:"))
+            .unwrap_or(word);
+        match (bare, Precision::parse(bare)) {
+            ("none" | "time" | "unix", _) if !word.starts_with("precision:") => format = bare,
+            (_, Some(known)) if !word.starts_with("format:") => precision = known,
+            _ => return Err("it is none, time or unix, and s, ms, us or ns after a comma".into()),
+        }
+    }
+    Ok(match format {
+        "time" => Stamp::TimeOfDay(precision),
+        "unix" => Stamp::Unix(precision),
+        _ => Stamp::Elapsed,
+    })
+}
+
+/// A variable's name is what the value parser can check; bytes that are no UTF-8 pass.
+fn variable() -> impl clap::builder::TypedValueParser<Value = OsString> {
+    use clap::builder::TypedValueParser;
+    use std::os::unix::ffi::OsStrExt;
+    clap::builder::OsStringValueParser::new().try_map(|text| match text.as_bytes() {
+        [] | [b'=', ..] => Err("a variable has a name: VAR=VALUE, or VAR to remove it"),
+        _ => Ok(text),
+    })
+}

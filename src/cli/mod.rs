@@ -1,0 +1,371 @@
+//! The command line: arguments in, checked [`Options`] out, or one line that says what is wrong with them.
+
+mod args;
+mod help;
+mod options;
+mod qualify;
+mod set;
+mod strace;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+
+pub use options::{
+    Destination, Engine, Message, Options, Precision, Stamp, Status, Strings, Summary, When,
+};
+pub use set::Set;
+
+use args::Arguments;
+
+/// The exit status of our own failures, as env(1) and timeout(1) have it.
+pub const FAILURE: u8 = 125;
+
+/// What the command line asks for.
+#[derive(Clone, Debug)]
+pub enum Invocation {
+    /// Trace a program.
+    Run(Box<Options>),
+    /// Trace the demo's client.
+    Demo(Box<Options>),
+    /// Be the demo's client.
+    DemoClient {
+        /// The UDP port of the name server on loopback.
+        nameserver_port: u16,
+        /// The TCP port of the HTTP server on loopback.
+        http_port: u16,
+    },
+    /// Print this text on standard output, and succeed.
+    Print(String),
+}
+
+/// Why the command line cannot be carried out: one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(String);
+
+impl Refusal {
+    /// A mistake, which the help may mend.
+    fn new(what: impl fmt::Display) -> Self {
+        Self(format!("{what}; try 'sockstrace --help'"))
+    }
+
+    /// What needs no further reading.
+    fn final_word(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The flags as the help, the manual page and the completions list them.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Reads the command line, its first item being our own name.
+pub fn parse<I, T>(line: I) -> Result<Invocation, Refusal>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let mut command = args::with_strace(Arguments::command());
+    let matches = command.try_get_matches_from_mut(line).map_err(reword)?;
+    let arguments = Arguments::from_arg_matches(&matches).map_err(reword)?;
+    let other = &arguments.other;
+    if other.help_short {
+        return Ok(Invocation::Print(help::SHORT.into()));
+    }
+    if other.help {
+        return Ok(Invocation::Print(
+            Arguments::command().render_long_help().to_string(),
+        ));
+    }
+    if other.version {
+        return Ok(Invocation::Print(Arguments::command().render_version()));
+    }
+    if let Some(&[nameserver_port, http_port]) = other.demo_client.as_deref() {
+        return Ok(Invocation::DemoClient {
+            nameserver_port,
+            http_port,
+        });
+    }
+    let demo = other.demo;
+    refuse_foreign(&matches)?;
+    let options = Box::new(resolve(arguments, &matches)?);
+    match (demo, options.command.is_empty()) {
+        (true, true) => Ok(Invocation::Demo(options)),
+        (true, false) => Err(Refusal::new(
+            "--demo brings its own program, and takes none",
+        )),
+        (false, true) => Err(Refusal::final_word(
+            "which program? sockstrace PROGRAM [ARGS]…; 'sockstrace --demo' shows how it looks, -h helps",
+        )),
+        (false, false) => Ok(Invocation::Run(options)),
+    }
+}
+
+/// Answers the first of strace's options that we do not have.
+fn refuse_foreign(matches: &ArgMatches) -> Result<(), Refusal> {
+    let given =
+        |row: &&strace::Row| matches.value_source(row.id()) == Some(ValueSource::CommandLine);
+    match strace::ROWS
+        .iter()
+        .find(|row| matches!(row.answer, strace::Answer::Refused(_)) && given(row))
+    {
+        Some(
+            row @ strace::Row {
+                answer: strace::Answer::Refused(why),
+                ..
+            },
+        ) => Err(Refusal::final_word(format!("{}: {why}", row.written()))),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the flags against each other and gives them their types.
+fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusal> {
+    let Arguments {
+        command,
+        what,
+        how,
+        times,
+        destination,
+        program,
+        advanced,
+        other: _,
+    } = arguments;
+    let per_process = destination.output_separately || program.follow > 1;
+    let summary = match (what.summary_only, what.summary) {
+        (true, _) => Summary::Only,
+        (_, true) => Summary::Also,
+        _ => Summary::None,
+    };
+    if per_process && summary != Summary::None {
+        return Err(Refusal::new(
+            "the table of -c and -C counts all processes together and cannot be had with -ff",
+        ));
+    }
+    let mut warnings = Vec::new();
+    if destination.output.is_none() {
+        if destination.output_append_mode {
+            warnings.push("-A has no effect without -o".into());
+        }
+        if per_process {
+            warnings.push("-ff has no effect on files without -o".into());
+        }
+    }
+    let everything = || if how.hex { Set::all() } else { Set::none() };
+    let mut options = Options {
+        command,
+        environment: program
+            .env
+            .iter()
+            .map(|variable| split_variable(variable))
+            .collect(),
+        user: program.user,
+        follow: !program.no_follow,
+        wait: !program.no_wait,
+        destination: resolve_destination(
+            destination.output,
+            destination.output_append_mode,
+            per_process,
+        )?,
+        trace: None,
+        raw: None,
+        statuses: Set::all(),
+        signals: Set::all(),
+        quiet: quiet(what.quiet_level),
+        dump_read: everything(),
+        dump_write: everything(),
+        string_limit: how.string_limit,
+        strings: how.strings_in_hex.unwrap_or(match how.hex_strings {
+            0 => Strings::Octal,
+            1 => Strings::NonAsciiInHex,
+            _ => Strings::Hex,
+        }),
+        stamp: times.absolute_timestamps.unwrap_or(match times.clock {
+            0 => Stamp::Elapsed,
+            1 => Stamp::TimeOfDay(Precision::Seconds),
+            2 => Stamp::TimeOfDay(Precision::Micros),
+            _ => Stamp::Unix(Precision::Micros),
+        }),
+        relative: times
+            .relative_timestamps
+            .or(times.relative.then_some(Precision::Micros)),
+        call_times: times
+            .syscall_times
+            .or(times.call_times.then_some(Precision::Micros)),
+        verbose: what.no_abbrev,
+        all_descriptors: what.all_descriptors,
+        always_show_pid: how.always_show_pid,
+        summary,
+        color: how.color,
+        no_io_uring: program.no_io_uring,
+        engine: advanced.engine,
+        debug_engine: advanced.debug_engine,
+        warnings,
+    };
+    qualify(&mut options, matches)?;
+    Ok(options)
+}
+
+/// Carries out `-e`, the qualifiers' long forms, -z and -Z in the order in which they were written: the last one wins.
+fn qualify(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
+    let mut steps: Vec<(usize, Option<&qualify::Qualifier>, String)> = Vec::new();
+    let written = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let values = |id: &str| {
+        let values = matches
+            .get_many::<String>(id)
+            .into_iter()
+            .flatten()
+            .cloned();
+        matches
+            .indices_of(id)
+            .into_iter()
+            .flatten()
+            .zip(values)
+            .collect::<Vec<_>>()
+    };
+    steps.extend(
+        values("expressions")
+            .into_iter()
+            .map(|(index, value)| (index, None, value)),
+    );
+    for qualifier in qualify::QUALIFIERS {
+        steps.extend(
+            values(qualifier.long[0])
+                .into_iter()
+                .map(|(index, value)| (index, Some(qualifier), value)),
+        );
+    }
+    for (id, expression) in [
+        ("successful", "status=successful"),
+        ("failed", "status=failed"),
+    ] {
+        let index = matches.index_of(id).filter(|_| written(id));
+        steps.extend(index.map(|index| (index, None, expression.to_owned())));
+    }
+    steps.sort_by_key(|(index, ..)| *index);
+    steps
+        .iter()
+        .try_for_each(|(_, qualifier, value)| match qualifier {
+            Some(qualifier) => qualifier.apply(options, &format!("--{}", qualifier.long[0]), value),
+            None => qualify::apply(options, value),
+        })
+}
+
+fn quiet(level: u8) -> Set<Message> {
+    match level {
+        0 => Set::none(),
+        1 => Set::of(vec![Message::Attach, Message::Personality]),
+        2 => Set::of(vec![Message::Attach, Message::Personality, Message::Exit]),
+        _ => Set::all(),
+    }
+}
+
+fn resolve_destination(
+    output: Option<OsString>,
+    append: bool,
+    per_process: bool,
+) -> Result<Destination, Refusal> {
+    let Some(output) = output else {
+        return Ok(Destination::StandardError);
+    };
+    match output.as_bytes() {
+        [] => Err(Refusal::new("-o needs the name of a file, or '|COMMAND'")),
+        b"-" => Err(Refusal::final_word(
+            "-o -: standard output is the program's; without -o the trace goes to standard error, -o ./- is a file",
+        )),
+        [b'|' | b'!', command @ ..] => {
+            if command.trim_ascii().is_empty() {
+                return Err(Refusal::new("-o '|COMMAND' needs a command"));
+            }
+            if per_process {
+                return Err(Refusal::new(
+                    "-ff writes a file for each process and cannot be had with -o '|COMMAND'",
+                ));
+            }
+            Ok(Destination::Command(OsStr::from_bytes(command).into()))
+        }
+        _ => Ok(Destination::File {
+            path: output.into(),
+            append,
+            per_process,
+        }),
+    }
+}
+
+fn split_variable(variable: &OsStr) -> (OsString, Option<OsString>) {
+    let bytes = variable.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(at) => (
+            OsString::from_vec(bytes[..at].into()),
+            Some(OsString::from_vec(bytes[at + 1..].into())),
+        ),
+        None => (variable.into(), None),
+    }
+}
+
+/// clap's error as one line.
+fn reword(error: clap::Error) -> Refusal {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => {
+            Some(text.escape_debug().to_string().replace("\\'", "'"))
+        }
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    // clap names an option with its value: "--string-limit <BYTES>".
+    let bare = |option: String| {
+        option
+            .split(['=', ' '])
+            .next()
+            .map(str::to_owned)
+            .unwrap_or_default()
+    };
+    let option = context(ContextKind::InvalidArg)
+        .map(bare)
+        .unwrap_or_default();
+    let value = context(ContextKind::InvalidValue).unwrap_or_default();
+    let why = std::error::Error::source(&error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
+    Refusal::new(match error.kind() {
+        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
+            Some(suggested) => format!("unknown option '{option}', is '{suggested}' meant?"),
+            None => format!("unknown option '{option}'"),
+        },
+        ErrorKind::InvalidValue if value.is_empty() => format!("{option} needs a value"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            format!("{option} cannot be '{value}'{why}")
+        }
+        ErrorKind::TooManyValues => format!("{option} takes no value, but was given '{value}'"),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            format!("{option} needs more values")
+        }
+        ErrorKind::NoEquals => format!("{option} takes its value after '='"),
+        ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg).map(bare) {
+            Some(prior) => format!("{option} and {prior} cannot be had together"),
+            None => format!("{option} cannot be had with the others"),
+        },
+        ErrorKind::InvalidUtf8 => "an option's value is no UTF-8".into(),
+        _ => {
+            let text = error.to_string();
+            text.lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ")
+                .to_owned()
+        }
+    })
+}

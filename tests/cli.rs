@@ -1,0 +1,567 @@
+//! The command line: strace's options against our answers, the program's own arguments untouched, one line for every mistake.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use sockstrace::cli::{
+    self, Destination, Engine, Invocation, Message, Options, Precision, Refusal, Stamp, Status,
+    Strings, Summary, When,
+};
+
+fn parse<T: AsRef<OsStr>>(arguments: &[T]) -> Result<Invocation, Refusal> {
+    let own = OsString::from("sockstrace");
+    cli::parse(
+        std::iter::once(own).chain(
+            arguments
+                .iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        ),
+    )
+}
+
+fn options(arguments: &[&str]) -> Options {
+    match parse(arguments) {
+        Ok(Invocation::Run(options)) => *options,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    match parse(arguments) {
+        Err(refusal) => refusal.to_string(),
+        Ok(other) => panic!("{arguments:?} was accepted: {other:?}"),
+    }
+}
+
+/// Splits a command line at its spaces.
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+#[test]
+fn whatever_follows_the_program_is_the_programs() {
+    for line in [
+        "ls -la --color",
+        "ls --help",
+        "curl -s -o /dev/null -v http://h/",
+        "ls -- -l",
+        "env -- --",
+        "a -e x=1 --demo",
+        "ls -h",
+    ] {
+        assert_eq!(options(&words(line)).command, words(line), "{line}");
+    }
+}
+
+#[test]
+fn two_dashes_end_our_options() {
+    assert_eq!(options(&["--", "-odd", "-v"]).command, ["-odd", "-v"]);
+    assert_eq!(
+        options(&["-v", "--", "ls", "--", "-l"]).command,
+        ["ls", "--", "-l"]
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_reach_the_program() {
+    let odd = OsStr::from_bytes(b"\xff\xfe");
+    let Ok(Invocation::Run(options)) = parse(&[OsStr::new("-o"), odd, odd, odd]) else {
+        panic!()
+    };
+    assert_eq!(options.command, [odd, odd]);
+    assert_eq!(
+        options.destination,
+        Destination::File {
+            path: PathBuf::from(odd),
+            append: false,
+            per_process: false
+        }
+    );
+}
+
+#[test]
+fn plain_defaults() {
+    let options = options(&["true"]);
+    assert_eq!(options.destination, Destination::StandardError);
+    assert_eq!(options.string_limit, 48);
+    assert_eq!((options.follow, options.wait), (true, true));
+    assert_eq!(
+        (options.stamp, options.relative, options.call_times),
+        (Stamp::Elapsed, None, None)
+    );
+    assert_eq!(
+        (options.strings, options.summary),
+        (Strings::Octal, Summary::None)
+    );
+    assert_eq!((options.color, options.engine), (When::Auto, Engine::Auto));
+    assert!(options.trace.is_none() && options.raw.is_none());
+    assert!(options.signals.contains(&2) && options.statuses.contains(&Status::Failed));
+    assert!(
+        options.quiet.is_empty() && options.dump_read.is_empty() && options.dump_write.is_empty()
+    );
+    assert!(
+        options.warnings.is_empty() && options.environment.is_empty() && options.user.is_none()
+    );
+}
+
+#[test]
+fn letters_join_as_in_strace() {
+    let joined = options(&["-fyyttTvs99", "-etrace=all", "-ofile", "true"]);
+    assert_eq!(joined.stamp, Stamp::TimeOfDay(Precision::Micros));
+    assert_eq!(joined.call_times, Some(Precision::Micros));
+    assert_eq!(joined.string_limit, 99);
+    assert!(joined.verbose && joined.trace.is_some());
+    assert_eq!(
+        joined.destination,
+        Destination::File {
+            path: "file".into(),
+            append: false,
+            per_process: false
+        }
+    );
+}
+
+#[test]
+fn times() {
+    assert_eq!(
+        options(&["-t", "x"]).stamp,
+        Stamp::TimeOfDay(Precision::Seconds)
+    );
+    assert_eq!(
+        options(&["-ttt", "x"]).stamp,
+        Stamp::Unix(Precision::Micros)
+    );
+    assert_eq!(
+        options(&["--absolute-timestamps", "x"]).stamp,
+        Stamp::TimeOfDay(Precision::Seconds)
+    );
+    assert_eq!(
+        options(&["--timestamps=unix,ms", "x"]).stamp,
+        Stamp::Unix(Precision::Millis)
+    );
+    assert_eq!(
+        options(&["--timestamps=precision:ns,format:time", "x"]).stamp,
+        Stamp::TimeOfDay(Precision::Nanos)
+    );
+    assert_eq!(options(&["--timestamps=none", "x"]).stamp, Stamp::Elapsed);
+    assert_eq!(options(&["-rT", "x"]).relative, Some(Precision::Micros));
+    assert_eq!(
+        options(&["--relative-timestamps=s", "x"]).relative,
+        Some(Precision::Seconds)
+    );
+    assert_eq!(
+        options(&["--syscall-times=ns", "x"]).call_times,
+        Some(Precision::Nanos)
+    );
+    assert!(refusal(&["--syscall-times=h", "x"]).contains("s, ms, us, ns"));
+    assert!(refusal(&["--timestamps=format:us", "x"]).starts_with("--absolute-timestamps"));
+}
+
+#[test]
+fn strings() {
+    assert_eq!(options(&["-x", "x"]).strings, Strings::NonAsciiInHex);
+    assert_eq!(options(&["-xx", "x"]).strings, Strings::Hex);
+    assert_eq!(options(&["--strings-in-hex", "x"]).strings, Strings::Hex);
+    assert_eq!(
+        options(&["--strings-in-hex=non-ascii-chars", "x"]).strings,
+        Strings::HexEscapes
+    );
+    assert_eq!(options(&["-s", "0", "x"]).string_limit, 0);
+    for bad in ["-1", "many", "99999999999", "0x10", ""] {
+        assert!(
+            refusal(&["-s", bad, "x"]).starts_with("--string-limit cannot be "),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn destinations() {
+    let file = |append, per_process| Destination::File {
+        path: "f".into(),
+        append,
+        per_process,
+    };
+    assert_eq!(options(&["-o", "f", "x"]).destination, file(false, false));
+    assert_eq!(
+        options(&["--output=f", "-A", "x"]).destination,
+        file(true, false)
+    );
+    assert_eq!(
+        options(&["-ff", "-o", "f", "x"]).destination,
+        file(false, true)
+    );
+    assert_eq!(
+        options(&["-f", "--output-separately", "-o", "f", "x"]).destination,
+        file(false, true)
+    );
+    assert_eq!(
+        options(&["-o", "|tee f", "x"]).destination,
+        Destination::Command("tee f".into())
+    );
+    assert_eq!(
+        options(&["-o!tee f", "x"]).destination,
+        Destination::Command("tee f".into())
+    );
+    assert_eq!(
+        options(&["-o", "./-", "x"]).destination,
+        Destination::File {
+            path: "./-".into(),
+            append: false,
+            per_process: false
+        }
+    );
+    assert!(refusal(&["-o", "-", "x"]).contains("standard output is the program's"));
+    assert!(refusal(&["-o", "|", "x"]).contains("needs a command"));
+    assert!(refusal(&["-o", "", "x"]).contains("name of a file"));
+    assert!(refusal(&["-ff", "-o", "|cat", "x"]).contains("-ff"));
+    assert!(refusal(&["-ff", "-c", "x"]).contains("-ff"));
+    assert_eq!(options(&["-A", "x"]).warnings.len(), 1);
+    assert_eq!(options(&["-ff", "x"]).warnings.len(), 1);
+}
+
+#[test]
+fn the_program_s_surroundings() {
+    let set = options(&[
+        "-E",
+        "A=b=c",
+        "-E",
+        "D",
+        "--env=E=",
+        "-u",
+        "nobody",
+        "--no-follow",
+        "--no-wait",
+        "--no-io-uring",
+        "x",
+    ]);
+    let expected = [("A", Some("b=c")), ("D", None), ("E", Some(""))];
+    let expected = expected.map(|(name, value)| (OsString::from(name), value.map(OsString::from)));
+    assert_eq!(set.environment, expected);
+    assert_eq!(set.user.as_deref(), Some("nobody"));
+    assert_eq!(
+        (set.follow, set.wait, set.no_io_uring),
+        (false, false, true)
+    );
+    assert!(refusal(&["-E", "=b", "x"]).contains("a variable has a name"));
+    assert!(refusal(&["-f", "--no-follow", "x"]).contains("--no-follow"));
+}
+
+#[test]
+fn the_last_choice_of_statuses_wins() {
+    let succeeds = |line: &str| options(&words(line)).statuses.contains(&Status::Successful);
+    assert!(succeeds("-z x") && !succeeds("-Z x"));
+    assert!(succeeds("-Z -z x") && !succeeds("-z -Z x"));
+    assert!(succeeds("-Z -e status=!failed x") && !succeeds("-e status=all -Z x"));
+    assert!(!succeeds("--status=failed,unfinished x"));
+    assert!(!options(&["-z", "x"]).statuses.contains(&Status::Unfinished));
+}
+
+#[test]
+fn signals_and_messages() {
+    let set = options(&["-e", "signal=!io,SIGTERM", "-qq", "x"]);
+    assert!(set.signals.contains(&2) && !set.signals.contains(&15) && !set.signals.contains(&29));
+    assert!(
+        set.quiet.contains(&Message::Exit)
+            && set.quiet.contains(&Message::Attach)
+            && !set.quiet.contains(&Message::ThreadExecve)
+    );
+    assert!(
+        options(&["-qqqq", "x"])
+            .quiet
+            .contains(&Message::ThreadExecve)
+    );
+    assert!(!options(&["--quiet", "x"]).quiet.contains(&Message::Exit));
+    assert!(
+        options(&["-e", "q=exit", "x"])
+            .quiet
+            .contains(&Message::Exit)
+    );
+    assert!(options(&["-e", "s=none", "x"]).signals.is_empty());
+}
+
+#[test]
+fn dumps() {
+    let set = options(&["-e", "read=3,5", "--write=!4", "x"]);
+    assert!(set.dump_read.contains(&3) && !set.dump_read.contains(&4));
+    assert!(set.dump_write.contains(&3) && !set.dump_write.contains(&4));
+    assert!(options(&["--hex", "x"]).dump_read.contains(&1000));
+    assert!(refusal(&["-e", "read=-1", "x"]).contains("invalid descriptor '-1'"));
+}
+
+#[test]
+fn demo() {
+    assert!(matches!(parse(&["--demo"]), Ok(Invocation::Demo(_))));
+    let Ok(Invocation::Demo(set)) = parse(&["--demo", "-v", "--color", "never"]) else {
+        panic!()
+    };
+    assert!(set.verbose && set.color == When::Never);
+    assert!(refusal(&["--demo", "ls"]).contains("brings its own program"));
+    let client = parse(&["--demo-client", "5353", "8080"]);
+    assert!(matches!(
+        client,
+        Ok(Invocation::DemoClient {
+            nameserver_port: 5353,
+            http_port: 8080
+        })
+    ));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (flag, begins) in [
+        ("-h", "sockstrace runs"),
+        ("--help", "Shows"),
+        ("-V", "sockstrace 0."),
+        ("--version", "sockstrace 0."),
+    ] {
+        let Ok(Invocation::Print(text)) = parse(&[flag]) else {
+            panic!("{flag}")
+        };
+        assert!(
+            text.starts_with(begins) && text.ends_with('\n'),
+            "{flag}: {text}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_is_one_line_that_says_what_to_do() {
+    for (line, says) in [
+        ("", "which program?"),
+        ("--bogus ls", "unknown option '--bogus'"),
+        ("--all-descriptor-s ls", "is '--all-descriptors' meant?"),
+        ("-J ls", "unknown option '-J'"),
+        (
+            "--all-descriptors=yes ls",
+            "--all-descriptors takes no value",
+        ),
+        ("--color blue ls", "cannot be 'blue'"),
+        ("--engine steam ls", "cannot be 'steam'"),
+        ("-o", "needs a value"),
+        ("-c -C ls", "--summary"),
+        ("-s x ls", "cannot be 'x'"),
+        ("-e status=odd ls", "-e status: invalid status 'odd'"),
+        ("-e signal=SIGODD ls", "-e signal: invalid signal 'SIGODD'"),
+        ("--quiet=odd ls", "--quiet: invalid message 'odd'"),
+    ] {
+        let text = refusal(&words(line));
+        assert!(text.contains(says), "{line}: {text}");
+        assert!(!text.contains('\n') && text.len() < 160, "{line}: {text}");
+        assert!(text.contains("sockstrace"), "{line}: no hint in {text}");
+    }
+}
+
+#[test]
+fn control_characters_of_an_argument_are_escaped() {
+    for arguments in [
+        ["--\x1b[31m", "ls"],
+        ["-e", "signal=\x1b[31m"],
+        ["--color", "\x1b[31m"],
+    ] {
+        let text = refusal(&arguments);
+        assert!(
+            text.chars().all(|character| !character.is_control()),
+            "{text:?}"
+        );
+    }
+}
+
+/// strace's options of 6.2 and later, where the installed strace may be older.
+const NEWER: &[&str] = &[
+    "--argv0=NAME",
+    "--kill-on-exit",
+    "--trace-fds=3",
+    "-e trace-fds=3",
+    "--stack-trace",
+    "--stack-trace=source",
+    "-kk",
+    "--stack-trace-frame-limit=9",
+    "--syscall-limit=9",
+    "--always-show-pid",
+    "-N",
+    "--arg-names",
+    "--namespace=new",
+    "--kvm=vcpu+",
+    "--color=auto",
+    "--decode-fds=eventfd",
+    "--secontext",
+    "--secontext=full",
+    "--pidns-translation",
+    "--daemonised",
+    "--timestamps",
+    "--silence=exit",
+    "--silent=exit",
+    "--failing-only",
+    "-F",
+    "-e decode-pid=comm",
+    "-e decode-fd=all",
+];
+
+/// A value that strace would take for the placeholder that its help prints.
+fn example(placeholder: &str) -> &str {
+    match placeholder {
+        "FORMAT" => "abbrev",
+        "STRSIZE" => "32",
+        "PRECISION" | "[=PRECISION]" => "us",
+        _ if placeholder.contains("precision") => "unix,us",
+        "SET" => "all",
+        other => other,
+    }
+}
+
+/// Every option that strace's help lists at the beginning of a line, with a value where it shows one.
+fn listed_by_strace() -> Vec<String> {
+    let help = Command::new("strace")
+        .arg("-h")
+        .output()
+        .expect("strace is needed; tests/run installs it")
+        .stdout;
+    let mut found = Vec::new();
+    for line in String::from_utf8(help)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("  -") || line.starts_with("   -"))
+    {
+        // The explanation stands after two spaces, or on the next line.
+        let written = line.trim_start().split("  ").next().unwrap();
+        for option in written
+            .split(", ")
+            .map(str::trim)
+            .filter(|option| option.starts_with('-'))
+        {
+            let option = option.trim_end_matches(',');
+            let option = match option.split_once(['[', ' ', '=']) {
+                Some(("--follow-forks", _)) => "--follow-forks".into(),
+                Some((name @ "-e", rest)) => {
+                    let (qualifier, value) = rest.split_once('=').unwrap_or(("trace", "SET"));
+                    format!(
+                        "{name} {qualifier}={}",
+                        if value.starts_with("[!]") {
+                            "all"
+                        } else {
+                            example(value)
+                        }
+                    )
+                }
+                Some((name, rest)) if name.starts_with("--") => {
+                    let value = rest.trim_start_matches('=').trim_end_matches(']');
+                    format!(
+                        "{name}={}",
+                        if value.starts_with("[!]") {
+                            "all"
+                        } else {
+                            example(value)
+                        }
+                    )
+                }
+                Some((name, rest)) => format!("{name} {}", example(rest)),
+                None => option.to_owned(),
+            };
+            found.push(option);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_option_of_strace_is_known() {
+    let listed = listed_by_strace();
+    assert!(
+        listed.len() > 80,
+        "only {} options found in strace -h: {listed:?}",
+        listed.len()
+    );
+    for option in listed
+        .iter()
+        .map(String::as_str)
+        .chain(NEWER.iter().copied())
+    {
+        let mut arguments = words(option);
+        arguments.push("true");
+        match parse(&arguments) {
+            Ok(Invocation::Run(options)) => {
+                assert_eq!(options.command, ["true"], "{option} took the program")
+            }
+            Ok(Invocation::Print(_)) => assert!(
+                ["-h", "--help", "-V", "--version"].contains(&option),
+                "{option}"
+            ),
+            Ok(other) => panic!("{option}: {other:?}"),
+            Err(refusal) => {
+                let text = refusal.to_string();
+                assert!(
+                    !text.contains("unknown option") && !text.contains("invalid"),
+                    "{option}: {text}"
+                );
+                assert!(text.starts_with('-'), "{option} is not named: {text}");
+                assert!(!text.contains('\n') && text.len() < 140, "{option}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn repeating_an_option_is_no_mistake() {
+    let repeated = options(&words(
+        "-v -v -z -z -o a -o b -s 1 -s 2 --no-wait --no-wait x",
+    ));
+    assert_eq!(repeated.string_limit, 2);
+    assert_eq!(
+        repeated.destination,
+        Destination::File {
+            path: "b".into(),
+            append: false,
+            per_process: false
+        }
+    );
+}
+
+#[test]
+fn long_options_may_be_cut_short_as_getopt_allows() {
+    assert!(options(&["--no-abb", "--all-desc", "x"]).verbose);
+    assert!(refusal(&["--att", "1", "x"]).contains("attaching"));
+}
+
+#[test]
+fn what_is_always_on_is_accepted_and_what_is_missing_is_refused() {
+    for line in [
+        "-f",
+        "-ff",
+        "-y",
+        "-yy",
+        "-Y",
+        "-F",
+        "-w",
+        "--seccomp-bpf",
+        "--kill-on-exit",
+        "--decode-fds",
+        "-e decode-fds=all",
+    ] {
+        let mut arguments = words(line);
+        arguments.push("x");
+        assert_eq!(options(&arguments).command, ["x"], "{line}");
+    }
+    for (line, says) in [
+        ("-p 1", "-p/--attach: attaching"),
+        ("--attach=1", "-p/--attach: attaching"),
+        ("-k", "call stacks"),
+        ("-DDD", "stays the program's parent"),
+        (
+            "-e inject=connect:error=EIO",
+            "-e inject: sockstrace only watches",
+        ),
+        ("--fault=connect", "--fault: sockstrace only watches"),
+        ("-P /etc/hosts", "--all-descriptors"),
+        ("-X raw", "-e raw=SET"),
+        ("-e verbose=none", "-e raw=SET"),
+        ("-e abbrev=none", "-v shows"),
+    ] {
+        let mut arguments = words(line);
+        arguments.push("x");
+        let text = refusal(&arguments);
+        assert!(text.contains(says), "{line}: {text}");
+    }
+}
