@@ -38,6 +38,8 @@ pub struct Received {
     pub signal: i32,
     /// Who sent it; 0 for the kernel.
     pub sender: i32,
+    /// Whether it came by way of the process in front of us (`--no-wait`).
+    pub relayed: bool,
     /// When.
     pub at: Instant,
 }
@@ -86,6 +88,48 @@ pub fn block_signals() -> Mask {
     }
 }
 
+/// A descriptor that becomes readable when a watched signal, or one of `more`, comes to this process (signalfd(2)); -1 where there is none.
+pub fn signal_descriptor(more: &[i32]) -> i32 {
+    let mut signals = WATCHED.to_vec();
+    signals.extend(more);
+    let set = set_of(&signals);
+    // SAFETY: a valid set; signals must be blocked to be read.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut());
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    }
+}
+
+/// Takes a signal from such a descriptor: its number, or 0 where there is none, and its sender.
+pub fn read_signal(descriptor: i32) -> (i32, i32) {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+    let size = size_of::<libc::signalfd_siginfo>();
+    // SAFETY: a buffer of the size given, which the kernel fills whole or not at all.
+    unsafe {
+        if libc::read(descriptor, info.as_mut_ptr().cast(), size) != size as isize {
+            return (0, 0);
+        }
+        let info = info.assume_init();
+        (
+            info.ssi_signo as i32,
+            if info.ssi_code <= 0 {
+                info.ssi_pid as i32
+            } else {
+                0
+            },
+        )
+    }
+}
+
+/// Passes a signal to the tracer behind this process, with the number of its first sender.
+pub fn relay(tracer: i32, signal: i32, sender: i32) {
+    let value = libc::sigval {
+        sival_ptr: sender as usize as *mut libc::c_void,
+    };
+    // SAFETY: a signal to our own unreaped child.
+    unsafe { libc::sigqueue(tracer, signal, value) };
+}
+
 extern "C" fn nothing(_: i32) {}
 
 impl Alarm {
@@ -106,7 +150,9 @@ impl Alarm {
         }
         let alarm = Self { shared };
         let clock = alarm.clone();
-        thread::Builder::new().name("clock".to_owned()).spawn(move || clock.run())?;
+        thread::Builder::new()
+            .name("clock".to_owned())
+            .spawn(move || clock.run())?;
         Ok(alarm)
     }
 
@@ -124,7 +170,13 @@ impl Alarm {
 
     /// The signals that came since the last time.
     pub fn received(&self) -> Vec<Received> {
-        std::mem::take(&mut *self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(
+            &mut *self
+                .shared
+                .received
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        )
     }
 
     fn interrupt(&self) {
@@ -138,19 +190,44 @@ impl Alarm {
         let mut next = Instant::now() + TICK;
         loop {
             let ringing = self.shared.ringing.load(Ordering::Acquire);
-            let patience = if ringing { REPEAT } else { next.saturating_duration_since(Instant::now()) };
-            let timeout = libc::timespec { tv_sec: 0, tv_nsec: patience.as_nanos() as libc::c_long };
+            let patience = if ringing {
+                REPEAT
+            } else {
+                next.saturating_duration_since(Instant::now())
+            };
+            let timeout = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: patience.as_nanos() as libc::c_long,
+            };
             let mut info = MaybeUninit::<libc::siginfo_t>::uninit();
             // SAFETY: all three point to valid objects; info is written where a signal is returned.
-            let signal = unsafe { libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const timeout) };
+            let signal = unsafe {
+                libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const timeout)
+            };
             if signal > 0 {
-                // SAFETY: the kernel filled info; si_pid is meaningful for codes of a sending process and 0 for the kernel's.
-                let sender = unsafe {
+                // SAFETY: the kernel filled info; si_pid is meaningful for codes of a sending process, si_value for SI_QUEUE.
+                let (relayed, sender) = unsafe {
                     let info = info.assume_init();
-                    if info.si_code <= 0 { info.si_pid() } else { 0 }
+                    let relayed =
+                        info.si_code == libc::SI_QUEUE && info.si_pid() == libc::getppid();
+                    let sender = match info.si_code {
+                        _ if relayed => info.si_value().sival_ptr as usize as i32,
+                        ..=0 => info.si_pid(),
+                        _ => 0,
+                    };
+                    (relayed, sender)
                 };
-                let received = Received { signal, sender, at: Instant::now() };
-                self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(received);
+                let received = Received {
+                    signal,
+                    sender,
+                    relayed,
+                    at: Instant::now(),
+                };
+                self.shared
+                    .received
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    .push(received);
                 self.ring();
             }
             if ringing && self.shared.ringing.load(Ordering::Acquire) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::alarm::{self, Alarm};
+use super::alarm::{Alarm, Mask};
 use super::descriptors::Descriptors;
 use super::event::{Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
 use super::filter::{Filter, RET_DATA};
@@ -34,6 +34,8 @@ pub struct Config {
     pub mechanism: Mechanism,
     /// Whether the program's children are shown (they are traced in any case).
     pub follow: bool,
+    /// Whether the trace goes on until the last child has ended.
+    pub stay_for_children: bool,
     /// Whether files and pipes are shown too.
     pub all_descriptors: bool,
     /// The calls to show (`-e trace=`); without it, all that have to do with sockets.
@@ -62,19 +64,40 @@ pub struct Trace {
     start: Instant,
 }
 
-/// Launches the program, up to its first instruction. To be called before any other thread is started, by the thread that is then to
-/// run the [`Engine`].
+/// Tells the time of a trace.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Nanoseconds since the trace began.
+    pub fn now(self) -> Nanos {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Trace {
+    /// The clock by which its events are timed.
+    pub fn clock(&self) -> Clock {
+        Clock { start: self.start }
+    }
+}
+
+/// Launches the program, up to its first instruction. To be called by the thread that is then to run the [`Engine`], after
+/// [`block_signals`](super::alarm::block_signals), whose `mask` becomes the program's.
 ///
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
-pub fn start(program: &Program, config: &Config) -> Result<Trace, LaunchError> {
+pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, LaunchError> {
     let own = |what: &str, error: std::io::Error| LaunchError::Own(format!("{what}: {error}"));
-    let mask = alarm::block_signals();
-    let filter = (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
+    let filter =
+        (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
     let launched = launch(program, filter, mask)?;
     if config.mechanism == Mechanism::Number && !launched.filtered {
         return Err(LaunchError::Own(
-            "no seccomp filter can be installed here; --engine auto or syscall works without one".to_owned(),
+            "no seccomp filter can be installed here; --engine auto or syscall works without one"
+                .to_owned(),
         ));
     }
     let alarm = Alarm::start().map_err(|error| own("cannot start a thread", error))?;
@@ -91,7 +114,12 @@ pub fn start(program: &Program, config: &Config) -> Result<Trace, LaunchError> {
 
 /// The numbers of the calls that must stop.
 fn stopping(config: &Config) -> Vec<u64> {
-    let selected = |number| config.selection.as_ref().is_some_and(|selection| selection.contains(number));
+    let selected = |number| {
+        config
+            .selection
+            .as_ref()
+            .is_some_and(|selection| selection.contains(number))
+    };
     table::rows()
         .iter()
         .filter(|row| match row.role {
@@ -120,7 +148,7 @@ pub struct Engine {
     /// New threads whose maker has not yet said that it made them, and since when they wait.
     pub(super) newborn: HashMap<i32, (Stopped, Instant)>,
     alarm: Alarm,
-    start: Instant,
+    clock: Clock,
     /// The program's end.
     ended: Option<(Status, Instant)>,
     said_whom_we_wait_for: bool,
@@ -129,6 +157,7 @@ pub struct Engine {
 impl Engine {
     /// Takes over the launched program.
     pub fn new(trace: Trace, config: Config, outbox: Outbox) -> Self {
+        let clock = trace.clock();
         let mut engine = Self {
             config,
             tracees: Tracees::default(),
@@ -139,7 +168,7 @@ impl Engine {
             signals: Signals::default(),
             newborn: HashMap::new(),
             alarm: trace.alarm,
-            start: trace.start,
+            clock,
             ended: None,
             said_whom_we_wait_for: false,
         };
@@ -151,11 +180,22 @@ impl Engine {
     fn begin(&mut self, stopped: Stopped) {
         let pid = self.main;
         let inherited = procfs::sockets(pid);
-        let table = self.descriptors.create(
-            inherited.into_iter().map(|(fd, id, cloexec)| (fd, Socket { id, kind: None, inherited: true }, cloexec)),
-        );
+        let table = self
+            .descriptors
+            .create(inherited.into_iter().map(|(fd, id, cloexec)| {
+                (
+                    fd,
+                    Socket {
+                        id,
+                        kind: None,
+                        inherited: true,
+                    },
+                    cloexec,
+                )
+            }));
         let name = procfs::name(pid);
-        self.tracees.add(pid, pid, table, || Process::named(name.clone(), false));
+        self.tracees
+            .add(pid, pid, table, || Process::named(name.clone(), false));
         if let Some(thread) = self.tracees.threads.get_mut(&pid) {
             thread.begun = true;
         }
@@ -163,9 +203,10 @@ impl Engine {
         self.executed(stopped);
     }
 
-    /// Runs until the last tracee is gone. `ended` is called when the program itself has ended; its children may go on.
-    pub fn run(mut self, mut ended: impl FnMut(Status)) -> Status {
-        let mut told = false;
+    /// Runs until the last tracee is gone. With [`Config::stay_for_children`] off, the trace ends with the program itself: the queue
+    /// is closed and `left_behind` called once, and what runs on is the program's children, unseen.
+    pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Status {
+        let mut left_behind = (!self.config.stay_for_children).then_some(left_behind);
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
             match wait() {
                 Waited::Stopped(stopped, stop) => {
@@ -176,9 +217,11 @@ impl Engine {
                 Waited::Interrupted => self.awake(),
                 Waited::Nothing => break,
             }
-            if let (Some((status, _)), false) = (self.ended, told) {
-                told = true;
-                ended(status);
+            if let Some((status, _)) = self.ended
+                && let Some(left_behind) = left_behind.take()
+            {
+                self.outbox.close();
+                left_behind(status);
             }
         }
         self.ended.map_or(Status::Exited(125), |(status, _)| status)
@@ -196,13 +239,19 @@ impl Engine {
         }
         match stop {
             Stop::Seccomp => match stopped.syscall_info()? {
-                SyscallInfo::Seccomp { data, .. } if data != RET_DATA => self.foreign_stop(stopped)?,
+                SyscallInfo::Seccomp { data, .. } if data != RET_DATA => {
+                    self.foreign_stop(stopped)?
+                }
                 // Where every call stops, its entry stop came before this one.
-                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => self.call_entered(stopped, arch, raw)?,
+                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => {
+                    self.call_entered(stopped, arch, raw)?
+                }
                 _ => self.resume(stopped, 0),
             },
             Stop::Syscall => match stopped.syscall_info()? {
-                SyscallInfo::Entry { arch, raw } if !self.filtered => self.call_entered(stopped, arch, raw)?,
+                SyscallInfo::Entry { arch, raw } if !self.filtered => {
+                    self.call_entered(stopped, arch, raw)?
+                }
                 SyscallInfo::Exit { value, error } => self.call_left(stopped, value, error)?,
                 _ => self.resume(stopped, 0),
             },
@@ -244,7 +293,7 @@ impl Engine {
         if let Some((_, at)) = self.ended
             && at.elapsed() > PATIENCE
             && !self.said_whom_we_wait_for
-            && self.config.follow
+            && self.config.stay_for_children
         {
             self.say_whom_we_wait_for();
         }
@@ -252,11 +301,21 @@ impl Engine {
 
     fn say_whom_we_wait_for(&mut self) {
         self.said_whom_we_wait_for = true;
-        let mut children: Vec<(i32, String)> =
-            self.tracees.processes.iter().map(|(pid, process)| (*pid, process.name.clone())).collect();
+        let mut children: Vec<(i32, String)> = self
+            .tracees
+            .processes
+            .iter()
+            .map(|(pid, process)| (*pid, process.name.clone()))
+            .collect();
         children.sort_unstable();
         if !children.is_empty() {
-            self.outbox.send(Event::Notice(Notice::WaitingFor { program: self.main, children }), None);
+            self.outbox.send(
+                Event::Notice(Notice::WaitingFor {
+                    program: self.main,
+                    children,
+                }),
+                None,
+            );
         }
     }
 
@@ -267,7 +326,7 @@ impl Engine {
 
     /// Nanoseconds since the trace began.
     pub(super) fn now(&self) -> Nanos {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.clock.now()
     }
 
     /// How a thread runs on: to the end of its call where that is wanted, else to the next event.
@@ -275,7 +334,11 @@ impl Engine {
         let calling = self.tracees.threads.get(&tid).is_some_and(|thread| {
             matches!(thread.doing, Doing::Calling(_)) || thread.undo.is_some()
         });
-        if calling || !self.filtered { Resume::ToCall } else { Resume::Free }
+        if calling || !self.filtered {
+            Resume::ToCall
+        } else {
+            Resume::Free
+        }
     }
 
     /// Runs a thread on.
@@ -287,7 +350,11 @@ impl Engine {
     /// A thread that runs on once its event is on its way.
     pub(super) fn hold(&self, stopped: Stopped, signal: i32) -> Held {
         let how = self.how(stopped.tid());
-        Held { stopped, how, signal }
+        Held {
+            stopped,
+            how,
+            signal,
+        }
     }
 
     /// Sends what became of a process, unless it is hidden.
@@ -298,7 +365,12 @@ impl Engine {
             }
             return;
         }
-        let event = ProcessEvent { pid, tid, time: self.now(), change };
+        let event = ProcessEvent {
+            pid,
+            tid,
+            time: self.now(),
+            change,
+        };
         self.outbox.send(Event::Process(event), held);
     }
 }

@@ -75,7 +75,14 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         backlog: VecDeque::new(),
         in_step: VecDeque::new(),
     };
-    (outbox, Inbox { receiver, progress, alarm })
+    (
+        outbox,
+        Inbox {
+            receiver,
+            progress,
+            alarm,
+        },
+    )
 }
 
 impl Outbox {
@@ -95,6 +102,17 @@ impl Outbox {
         }
     }
 
+    /// Ends the queue; what is sent from now on is dropped. Threads that wait run on.
+    pub fn close(&mut self) {
+        // The output takes what is queued; what found no room goes first.
+        while !self.backlog.is_empty() && self.sender.is_some() {
+            self.advance();
+            std::thread::yield_now();
+        }
+        self.sender = None;
+        self.advance();
+    }
+
     /// Whether there is no room: what can be left out should be.
     pub fn full(&self) -> bool {
         !self.backlog.is_empty()
@@ -109,7 +127,11 @@ impl Outbox {
             }
         }
         let done = self.progress.done.load(Ordering::SeqCst);
-        while self.in_step.front().is_some_and(|(count, _)| *count <= done || self.sender.is_none()) {
+        while self
+            .in_step
+            .front()
+            .is_some_and(|(count, _)| *count <= done || self.sender.is_none())
+        {
             if let Some((_, held)) = self.in_step.pop_front() {
                 held.resume();
             }

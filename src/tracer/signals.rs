@@ -24,28 +24,47 @@ const REMEMBERED: usize = 32;
 pub struct Signals {
     received: Vec<Received>,
     delivered: VecDeque<Received>,
+    /// What came to us directly, by which a relayed one is known to be the same.
+    direct: VecDeque<Received>,
 }
 
 impl Signals {
     /// We got a signal.
     pub fn received(&mut self, received: Received) {
         self.received.push(received);
+        if !received.relayed {
+            remember(&mut self.direct, received);
+        }
     }
 
     /// The program is getting a signal.
     pub fn delivered(&mut self, signal: i32, sender: i32) {
-        if self.delivered.len() == REMEMBERED {
-            self.delivered.pop_front();
-        }
-        self.delivered.push_back(Received { signal, sender, at: Instant::now() });
+        remember(
+            &mut self.delivered,
+            Received {
+                signal,
+                sender,
+                relayed: false,
+                at: Instant::now(),
+            },
+        );
     }
 
     /// Passes on what only we got, to `targets`: the program, or once it has ended what is left of it.
     pub fn pass_on(&mut self, targets: &[i32]) {
-        let (due, later): (Vec<_>, Vec<_>) = self.received.drain(..).partition(|one| one.at.elapsed() >= GRACE);
+        let (due, later): (Vec<_>, Vec<_>) = self
+            .received
+            .drain(..)
+            .partition(|one| one.at.elapsed() >= GRACE);
         self.received = later;
         for one in due {
-            if self.reached(&one) {
+            let same = |other: &Received| other.signal == one.signal && other.sender == one.sender;
+            let twice = one.relayed
+                && self
+                    .direct
+                    .iter()
+                    .any(|direct| same(direct) && direct.at.elapsed() < BEFORE);
+            if twice || self.reached(&one) {
                 continue;
             }
             for pid in targets {
@@ -71,6 +90,13 @@ impl Signals {
     }
 }
 
+fn remember(latest: &mut VecDeque<Received>, one: Received) {
+    if latest.len() == REMEMBERED {
+        latest.pop_front();
+    }
+    latest.push_back(one);
+}
+
 /// Keeps us from being stopped for writing to a terminal from the background.
 pub fn outlive_the_terminal() {
     // SAFETY: a valid signal and disposition; the program's own was restored at its launch.
@@ -80,8 +106,8 @@ pub fn outlive_the_terminal() {
 /// Stops us, so that the shell sees its job stopped, until the job is continued. `switches` is [`procfs::switches`] of the
 /// program when its group-stop began.
 ///
-/// SIGCONT may come to the program alone, or have come already: a guard process then continues us too.
-pub fn stop_with_program(program: i32, switches: Option<i32>) {
+/// SIGCONT may come to the program alone, or have come already: a guard process then continues us too, and we whoever waits `in_front`.
+pub fn stop_with_program(program: i32, switches: Option<i32>, in_front: bool) {
     // SAFETY: getpgid and getpgrp only ask.
     let same_group = unsafe { libc::getpgid(program) == libc::getpgrp() };
     if !same_group {
@@ -99,6 +125,9 @@ pub fn stop_with_program(program: i32, switches: Option<i32>) {
             // Continued.
             libc::kill(guard, libc::SIGKILL);
             libc::waitpid(guard, ptr::null_mut(), libc::__WALL);
+            if in_front {
+                libc::kill(libc::getppid(), libc::SIGCONT);
+            }
         }
     }
 }
@@ -109,8 +138,13 @@ fn guard_us(us: i32, program: i32, switches: Option<i32>) -> ! {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         while libc::getppid() == us {
-            if fs::exists(format!("/proc/{program}")).unwrap_or(false) && procfs::switches(program) == switches {
-                let moment = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+            if fs::exists(format!("/proc/{program}")).unwrap_or(false)
+                && procfs::switches(program) == switches
+            {
+                let moment = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: 20_000_000,
+                };
                 libc::nanosleep(&raw const moment, ptr::null_mut());
                 continue;
             }
@@ -126,7 +160,12 @@ mod tests {
     use super::*;
 
     fn received(signal: i32, sender: i32) -> Received {
-        Received { signal, sender, at: Instant::now() - GRACE }
+        Received {
+            signal,
+            sender,
+            relayed: false,
+            at: Instant::now() - GRACE,
+        }
     }
 
     #[test]
@@ -134,9 +173,18 @@ mod tests {
         let mut signals = Signals::default();
         signals.delivered(libc::SIGTERM, 77);
         assert!(signals.reached(&received(libc::SIGTERM, 77)));
-        assert!(!signals.reached(&received(libc::SIGTERM, 77)), "each delivery answers for one");
+        assert!(
+            !signals.reached(&received(libc::SIGTERM, 77)),
+            "each delivery answers for one"
+        );
         signals.delivered(libc::SIGTERM, 78);
-        assert!(!signals.reached(&received(libc::SIGTERM, 77)), "from somebody else");
-        assert!(!signals.reached(&received(libc::SIGHUP, 78)), "another signal");
+        assert!(
+            !signals.reached(&received(libc::SIGTERM, 77)),
+            "from somebody else"
+        );
+        assert!(
+            !signals.reached(&received(libc::SIGHUP, 78)),
+            "another signal"
+        );
     }
 }
