@@ -16,7 +16,7 @@ use nix::unistd::{Gid, Uid, User};
 use super::alarm::Mask;
 use super::event::Status;
 use super::filter::{Filter, RET_DATA};
-use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, seize, wait_for};
+use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, interrupt, seize, wait_for};
 use super::{abi, inherited, procfs};
 
 /// What to run, and how.
@@ -134,7 +134,9 @@ pub fn launch(
         ),
         Ok(child) => {
             drop((go_read, report_write));
+            // Interrupted while it waits, so that from then on each of its calls stops.
             let launched = seize(child)
+                .and_then(|()| interrupt(child))
                 .map_err(|errno| seize_error(child, errno))
                 .and_then(|()| {
                     // SAFETY: one byte to a pipe that we own; the child waits for it.

@@ -127,6 +127,14 @@ pub fn seize(tid: i32) -> Result<(), Errno> {
     request(libc::PTRACE_SEIZE, tid, 0, OPTIONS as usize).map(drop)
 }
 
+/// Stops a seized thread soon (PTRACE_INTERRUPT): it shows as [`Stop::Trap`].
+///
+/// # Errors
+/// ESRCH where it is gone.
+pub fn interrupt(tid: i32) -> Result<(), Errno> {
+    request(libc::PTRACE_INTERRUPT, tid, 0, 0).map(drop)
+}
+
 /// Waits until any tracee of this thread stops or ends, or until a signal comes.
 pub fn wait() -> Waited {
     // Other threads' children (a pager, say) are not ours to reap.
