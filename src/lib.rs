@@ -12,6 +12,8 @@ compile_error!(
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod cli;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod demo;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod output;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod story;
