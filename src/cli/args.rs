@@ -210,7 +210,7 @@ pub(super) struct Program {
     #[arg(short = 'E', long, value_name = "VAR[=VAL]", allow_hyphen_values = true, action = ArgAction::Append, value_parser = variable())]
     pub env: Vec<OsString>,
 
-    /// Run the program as USER (a name, or UID:GID) with that user's groups; only root may
+    /// Run the program as USER, with that user's groups; only root may
     ///
     /// sockstrace itself keeps its privilege, so that setuid programs run as they do untraced.
     #[arg(short, long, value_name = "USER", allow_hyphen_values = true, value_hint = ValueHint::Username)]

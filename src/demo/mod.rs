@@ -21,22 +21,33 @@ pub const NAME: &str = "demo.sockstrace.example";
 /// How long either end waits for the other: far longer than loopback ever takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The demo's servers, each on a thread and on a port that the kernel chose. They serve one client and end with the process.
+/// The demo's servers, at ports that the kernel chose.
 #[derive(Debug)]
 pub struct Servers {
+    names: UdpSocket,
+    pages: TcpListener,
     nameserver_port: u16,
     http_port: u16,
 }
 
 impl Servers {
-    /// Starts both.
-    pub fn start() -> io::Result<Self> {
+    /// Makes both sockets. Clients may come from now on; they are answered once [`Servers::serve`] is called.
+    pub fn bind() -> io::Result<Self> {
         let names = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let pages = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let servers = Self {
-            nameserver_port: names.local_addr()?.port(),
-            http_port: pages.local_addr()?.port(),
-        };
+        let (nameserver_port, http_port) = (names.local_addr()?.port(), pages.local_addr()?.port());
+        Ok(Self {
+            names,
+            pages,
+            nameserver_port,
+            http_port,
+        })
+    }
+
+    /// Serves one client, each server on a thread of its own that ends with the process. It is a step of its own since a program
+    /// is launched before there are threads.
+    pub fn serve(self) -> io::Result<()> {
+        let Self { names, pages, .. } = self;
         // A server that fails has nobody to tell but its client, which then says what it misses.
         thread::Builder::new()
             .name("name server".into())
@@ -44,7 +55,7 @@ impl Servers {
         thread::Builder::new()
             .name("http server".into())
             .spawn(move || http::serve_one(&pages))?;
-        Ok(servers)
+        Ok(())
     }
 
     /// The name server's UDP port on 127.0.0.1.
@@ -90,11 +101,11 @@ pub fn farewell(own_name: &str, installed: impl Fn(&str) -> bool) -> String {
         .map_or("PROGRAM", |(_, command)| command);
     let own = own_name.escape_debug();
     format!(
-        "That was a whole connection, and every number in it came from the kernel. Next:\n  \
+        "That was a whole connection, and every number in it is the kernel's. Now a program of yours:\n  \
          {own} {talker}\n  \
-         {own} -v {talker}      every call, nothing folded\n  \
-         {own} -o trace.txt {talker}      the trace into a file, the program as if alone\n  \
-         {own} --help\n"
+         {own} -v {talker}      (every call, nothing folded)\n  \
+         {own} -o trace.txt {talker}      (the trace into a file)\n\
+         {own} -h lists what else there is.\n"
     )
 }
 
@@ -104,15 +115,17 @@ mod tests {
 
     #[test]
     fn the_client_gets_the_page_by_name() {
-        let servers = Servers::start().unwrap();
+        let servers = Servers::bind().unwrap();
+        let (names, pages) = (servers.nameserver_port(), servers.http_port());
+        servers.serve().unwrap();
         let mut said = Vec::new();
-        client(servers.nameserver_port(), servers.http_port(), &mut said).unwrap();
+        client(names, pages, &mut said).unwrap();
         assert_eq!(String::from_utf8(said).unwrap(), http::PAGE);
     }
 
     #[test]
     fn the_client_s_command_names_both_ports() {
-        let servers = Servers::start().unwrap();
+        let servers = Servers::bind().unwrap();
         let command = servers.client_command();
         let expected = [servers.nameserver_port(), servers.http_port()]
             .map(|port| OsString::from(port.to_string()));

@@ -106,7 +106,9 @@ impl Alarm {
         }
         let alarm = Self { shared };
         let clock = alarm.clone();
-        thread::Builder::new().name("clock".to_owned()).spawn(move || clock.run())?;
+        thread::Builder::new()
+            .name("clock".to_owned())
+            .spawn(move || clock.run())?;
         Ok(alarm)
     }
 
@@ -124,7 +126,13 @@ impl Alarm {
 
     /// The signals that came since the last time.
     pub fn received(&self) -> Vec<Received> {
-        std::mem::take(&mut *self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(
+            &mut *self
+                .shared
+                .received
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        )
     }
 
     fn interrupt(&self) {
@@ -138,19 +146,36 @@ impl Alarm {
         let mut next = Instant::now() + TICK;
         loop {
             let ringing = self.shared.ringing.load(Ordering::Acquire);
-            let patience = if ringing { REPEAT } else { next.saturating_duration_since(Instant::now()) };
-            let timeout = libc::timespec { tv_sec: 0, tv_nsec: patience.as_nanos() as libc::c_long };
+            let patience = if ringing {
+                REPEAT
+            } else {
+                next.saturating_duration_since(Instant::now())
+            };
+            let timeout = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: patience.as_nanos() as libc::c_long,
+            };
             let mut info = MaybeUninit::<libc::siginfo_t>::uninit();
             // SAFETY: all three point to valid objects; info is written where a signal is returned.
-            let signal = unsafe { libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const timeout) };
+            let signal = unsafe {
+                libc::sigtimedwait(&raw const set, info.as_mut_ptr(), &raw const timeout)
+            };
             if signal > 0 {
                 // SAFETY: the kernel filled info; si_pid is meaningful for codes of a sending process and 0 for the kernel's.
                 let sender = unsafe {
                     let info = info.assume_init();
                     if info.si_code <= 0 { info.si_pid() } else { 0 }
                 };
-                let received = Received { signal, sender, at: Instant::now() };
-                self.shared.received.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(received);
+                let received = Received {
+                    signal,
+                    sender,
+                    at: Instant::now(),
+                };
+                self.shared
+                    .received
+                    .lock()
+                    .unwrap_or_else(|poisoned| poisoned.into_inner())
+                    .push(received);
                 self.ring();
             }
             if ringing && self.shared.ringing.load(Ordering::Acquire) {

@@ -8,7 +8,8 @@ use super::procfs;
 use super::stopped::{Gone, Stopped};
 use super::tracees::{Calling, Doing, Undo};
 use crate::syscall::{
-    self, Call, Data, Effect, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value, effects, enter, finish,
+    self, Call, Data, Effect, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value, effects,
+    enter, finish,
 };
 
 /// The most sockets that one call's event names.
@@ -16,9 +17,18 @@ const DESCRIPTORS: usize = 1024;
 
 impl Engine {
     /// A call begins.
-    pub(super) fn call_entered(&mut self, stopped: Stopped, arch: u32, raw: Raw) -> Result<(), Gone> {
+    pub(super) fn call_entered(
+        &mut self,
+        stopped: Stopped,
+        arch: u32,
+        raw: Raw,
+    ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let row = if arch == abi::AUDIT_ARCH { syscall::row(raw.number) } else { None };
+        let row = if arch == abi::AUDIT_ARCH {
+            syscall::row(raw.number)
+        } else {
+            None
+        };
         let Some(row) = row else {
             self.resume(stopped, 0);
             return Ok(());
@@ -26,7 +36,10 @@ impl Engine {
         if row.role == Role::Engine {
             self.child_call_entered(&stopped, raw)?;
         }
-        if row.role == Role::IoUring && self.config.refuse_io_uring && raw.number == libc::SYS_io_uring_setup as u64 {
+        if row.role == Role::IoUring
+            && self.config.refuse_io_uring
+            && raw.number == libc::SYS_io_uring_setup as u64
+        {
             abi::skip_call(&stopped)?;
         }
         if self.relevant(tid, row, &raw) {
@@ -41,7 +54,9 @@ impl Engine {
 
     /// Whether the call is to be seen to its end: for itself, or for what it does to the descriptor table.
     fn relevant(&self, tid: i32, row: &Row, raw: &Raw) -> bool {
-        let Some(thread) = self.tracees.threads.get(&tid) else { return false };
+        let Some(thread) = self.tracees.threads.get(&tid) else {
+            return false;
+        };
         match row.role {
             Role::Engine => self.selected(row) || raw.number == libc::SYS_unshare as u64,
             Role::File => self.config.all_descriptors || self.selected(row),
@@ -52,14 +67,21 @@ impl Engine {
                 if descriptors.peek().is_none() || row.role == Role::Poll {
                     return self.descriptors.any(thread.table);
                 }
-                descriptors.any(|index| self.descriptors.socket(thread.table, raw.args[index] as i32).is_some())
+                descriptors.any(|index| {
+                    self.descriptors
+                        .socket(thread.table, raw.args[index] as i32)
+                        .is_some()
+                })
             }
         }
     }
 
     /// Whether `-e` names the call.
     fn selected(&self, row: &Row) -> bool {
-        self.config.selection.as_ref().is_some_and(|selection| selection.contains(row.number as u64))
+        self.config
+            .selection
+            .as_ref()
+            .is_some_and(|selection| selection.contains(row.number as u64))
     }
 
     fn calling(&mut self, tid: i32, row: &'static Row, raw: Raw) -> Calling {
@@ -75,10 +97,15 @@ impl Engine {
             files: Vec::new(),
             early: None,
         };
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return calling };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return calling;
+        };
         if let Some(index) = row.descriptor {
             let fd = raw.args[usize::from(index)] as i32;
-            calling.subject = self.descriptors.socket(thread.table, fd).map(|socket| (fd, socket));
+            calling.subject = self
+                .descriptors
+                .socket(thread.table, fd)
+                .map(|socket| (fd, socket));
             if self.config.all_descriptors && row.role == Role::Close && calling.subject.is_none() {
                 calling.files.extend(file(tid, fd));
             }
@@ -87,7 +114,12 @@ impl Engine {
             // The descriptor is free from the moment when the kernel begins, and another thread may get its number before this one's
             // call is over: so the table forgets it now.
             Role::Close => {
-                let closing = finish(&calling.entry, Outcome::Value(0), &NoMemory, self.config.limits);
+                let closing = finish(
+                    &calling.entry,
+                    Outcome::Value(0),
+                    &NoMemory,
+                    self.config.limits,
+                );
                 let effects = effects(&closing);
                 if effects.contains(&Effect::UnsharesTable) {
                     thread.table = self.descriptors.unshare(thread.table);
@@ -98,7 +130,12 @@ impl Engine {
             }
             // Its arguments are gone with the old program when it is over.
             Role::Engine => {
-                calling.early = Some(finish(&calling.entry, Outcome::Unfinished, &memory, self.config.limits));
+                calling.early = Some(finish(
+                    &calling.entry,
+                    Outcome::Unfinished,
+                    &memory,
+                    self.config.limits,
+                ));
             }
             _ => {}
         }
@@ -106,14 +143,23 @@ impl Engine {
     }
 
     /// A call is over.
-    pub(super) fn call_left(&mut self, stopped: Stopped, value: i64, error: bool) -> Result<(), Gone> {
+    pub(super) fn call_left(
+        &mut self,
+        stopped: Stopped,
+        value: i64,
+        error: bool,
+    ) -> Result<(), Gone> {
         let tid = stopped.tid();
         let doing = self.child_call_left(&stopped)?;
         let Doing::Calling(calling) = doing else {
             self.resume(stopped, 0);
             return Ok(());
         };
-        let outcome = if error { Outcome::Error(-value as i32) } else { Outcome::Value(value) };
+        let outcome = if error {
+            Outcome::Error(-value as i32)
+        } else {
+            Outcome::Value(value)
+        };
         let event = self.finished(tid, *calling, outcome, &TraceeMemory::of(tid));
         match event {
             Some(event) => {
@@ -136,7 +182,13 @@ impl Engine {
     }
 
     /// Books what the call did, and tells it where it is wanted.
-    fn finished(&mut self, tid: i32, calling: Calling, outcome: Outcome, memory: &dyn Memory) -> Option<CallEvent> {
+    fn finished(
+        &mut self,
+        tid: i32,
+        calling: Calling,
+        outcome: Outcome,
+        memory: &dyn Memory,
+    ) -> Option<CallEvent> {
         let end = self.now();
         let mut call = match calling.early {
             Some(early) => Call { outcome, ..early },
@@ -160,20 +212,33 @@ impl Engine {
         let table = thread.table;
         self.meet_unknown(tid, &call, &mut sockets);
         let mut fds = Vec::new();
-        call.args.iter().for_each(|arg| collect_fds(&arg.value, &mut fds));
+        call.args
+            .iter()
+            .for_each(|arg| collect_fds(&arg.value, &mut fds));
         for fd in &fds {
             if !sockets.iter().any(|(known, _)| known == fd) {
-                sockets.extend(self.descriptors.socket(table, *fd).map(|socket| (*fd, socket)));
+                sockets.extend(
+                    self.descriptors
+                        .socket(table, *fd)
+                        .map(|socket| (*fd, socket)),
+                );
             }
         }
         sockets.dedup();
         if !self.wanted(pid, &call, !sockets.is_empty()) {
             return None;
         }
-        let mut descriptors: Vec<(i32, Descriptor)> =
-            sockets.into_iter().map(|(fd, socket)| (fd, Descriptor::Socket(socket))).collect();
+        let mut descriptors: Vec<(i32, Descriptor)> = sockets
+            .into_iter()
+            .map(|(fd, socket)| (fd, Descriptor::Socket(socket)))
+            .collect();
         if self.config.all_descriptors {
-            fds.extend(call.outcome.value().filter(|_| call.row.role == Role::File).map(|fd| fd as i32));
+            fds.extend(
+                call.outcome
+                    .value()
+                    .filter(|_| call.row.role == Role::File)
+                    .map(|fd| fd as i32),
+            );
             descriptors.extend(calling.files);
             for fd in fds {
                 if !descriptors.iter().any(|(known, _)| *known == fd) {
@@ -182,7 +247,15 @@ impl Engine {
             }
         }
         call.args.shrink_to_fit();
-        Some(CallEvent { pid, tid, start: calling.start, end, call, descriptors, released })
+        Some(CallEvent {
+            pid,
+            tid,
+            start: calling.start,
+            end,
+            call,
+            descriptors,
+            released,
+        })
     }
 
     /// A call that only sockets can make succeeded on a descriptor that the table does not know: it came by a way that no call shows
@@ -194,8 +267,14 @@ impl Engine {
             return;
         }
         if let Some(thread) = self.tracees.threads.get(&tid) {
-            let opens = Effect::Opens { fd, origin: Origin::Elsewhere, cloexec: false };
-            let changes = self.descriptors.apply(thread.table, &[opens], &|fd| procfs::socket(tid, fd));
+            let opens = Effect::Opens {
+                fd,
+                origin: Origin::Elsewhere,
+                cloexec: false,
+            };
+            let changes = self
+                .descriptors
+                .apply(thread.table, &[opens], &|fd| procfs::socket(tid, fd));
             sockets.extend(changes.sockets);
         }
     }
@@ -225,10 +304,16 @@ impl Engine {
             return;
         }
         let refused = self.config.refuse_io_uring;
-        let Some(process) = self.tracees.processes.get_mut(&event.pid) else { return };
+        let Some(process) = self.tracees.processes.get_mut(&event.pid) else {
+            return;
+        };
         let news = !std::mem::replace(&mut process.uses_io_uring, true);
         if news && (refused || event.call.outcome.value().is_some()) {
-            let notice = Notice::IoUring { pid: event.pid, time: event.end, refused };
+            let notice = Notice::IoUring {
+                pid: event.pid,
+                time: event.end,
+                refused,
+            };
             self.outbox.send(Event::Notice(notice), None);
         }
     }
@@ -247,21 +332,41 @@ impl Engine {
             {
                 calling.reported = true;
                 let limits = self.config.limits;
-                let call = finish(&calling.entry, Outcome::Unfinished, &TraceeMemory::of(*tid), limits);
+                let call = finish(
+                    &calling.entry,
+                    Outcome::Unfinished,
+                    &TraceeMemory::of(*tid),
+                    limits,
+                );
                 let mut fds = Vec::new();
-                call.args.iter().for_each(|arg| collect_fds(&arg.value, &mut fds));
+                call.args
+                    .iter()
+                    .for_each(|arg| collect_fds(&arg.value, &mut fds));
                 fds.retain(|fd| calling.subject.is_none_or(|(subject, _)| subject != *fd));
-                let others = fds.into_iter().filter_map(|fd| Some((fd, self.descriptors.socket(thread.table, fd)?)));
-                let sockets: Vec<(i32, Socket)> = calling.subject.into_iter().chain(others).collect();
+                let others = fds
+                    .into_iter()
+                    .filter_map(|fd| Some((fd, self.descriptors.socket(thread.table, fd)?)));
+                let sockets: Vec<(i32, Socket)> =
+                    calling.subject.into_iter().chain(others).collect();
                 waiting.push((thread.pid, *tid, calling.start, call, sockets));
             }
         }
         waiting.sort_by_key(|(_, _, start, ..)| *start);
         for (pid, tid, start, call, sockets) in waiting {
             if self.wanted(pid, &call, !sockets.is_empty()) {
-                let descriptors =
-                    sockets.into_iter().map(|(fd, socket)| (fd, Descriptor::Socket(socket))).collect();
-                let event = CallEvent { pid, tid, start, end: now, call, descriptors, released: Vec::new() };
+                let descriptors = sockets
+                    .into_iter()
+                    .map(|(fd, socket)| (fd, Descriptor::Socket(socket)))
+                    .collect();
+                let event = CallEvent {
+                    pid,
+                    tid,
+                    start,
+                    end: now,
+                    call,
+                    descriptors,
+                    released: Vec::new(),
+                };
                 self.outbox.send(Event::Waiting(Box::new(event)), None);
             }
         }
@@ -271,7 +376,9 @@ impl Engine {
     fn child_call_entered(&mut self, stopped: &Stopped, raw: Raw) -> Result<(), Gone> {
         const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
         let tid = stopped.tid();
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return Ok(()) };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return Ok(());
+        };
         match raw.number as libc::c_long {
             libc::SYS_clone => {
                 let flags = raw.args[0];
@@ -290,8 +397,13 @@ impl Engine {
                 if memory.read(raw.args[0], &mut bytes) == bytes.len() {
                     let flags = u64::from_ne_bytes(bytes);
                     thread.clone_flags = Some(flags);
-                    if flags & UNTRACED != 0 && memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes()) {
-                        thread.undo = Some(Undo::Memory { address: raw.args[0], flags });
+                    if flags & UNTRACED != 0
+                        && memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes())
+                    {
+                        thread.undo = Some(Undo::Memory {
+                            address: raw.args[0],
+                            flags,
+                        });
                     }
                 }
             }
@@ -303,7 +415,9 @@ impl Engine {
     /// Undoes what was done to a child-making call, and takes what the thread was doing.
     fn child_call_left(&mut self, stopped: &Stopped) -> Result<Doing, Gone> {
         let tid = stopped.tid();
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return Ok(Doing::Nothing) };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return Ok(Doing::Nothing);
+        };
         thread.clone_flags = None;
         let doing = std::mem::take(&mut thread.doing);
         match thread.undo.take() {
@@ -339,7 +453,9 @@ fn collect_fds(value: &Value, found: &mut Vec<i32>) {
     match value {
         Value::Fd(fd) if *fd >= 0 => found.push(*fd),
         Value::List { items, .. } => items.iter().for_each(|item| collect_fds(item, found)),
-        Value::Struct(fields) => fields.iter().for_each(|(_, value)| collect_fds(value, found)),
+        Value::Struct(fields) => fields
+            .iter()
+            .for_each(|(_, value)| collect_fds(value, found)),
         Value::Changed(before, after) => {
             collect_fds(before, found);
             collect_fds(after, found);
@@ -355,4 +471,3 @@ fn file(tid: i32, fd: i32) -> Option<(i32, Descriptor)> {
     let len = bytes.len() as u64;
     Some((fd, Descriptor::File(Data { bytes, len })))
 }
-

@@ -47,7 +47,13 @@ impl Descriptors {
     pub fn create(&mut self, sockets: impl IntoIterator<Item = (i32, Socket, bool)>) -> TableId {
         let id = TableId(self.next);
         self.next += 1;
-        self.tables.insert(id, Table { owners: 1, slots: BTreeMap::new() });
+        self.tables.insert(
+            id,
+            Table {
+                owners: 1,
+                slots: BTreeMap::new(),
+            },
+        );
         for (fd, socket, cloexec) in sockets {
             self.open(id, fd, Slot { socket, cloexec }, &mut Changes::default());
         }
@@ -64,14 +70,24 @@ impl Descriptors {
 
     /// A table of its own for one more thread, with the same sockets (fork).
     pub fn copy(&mut self, id: TableId) -> TableId {
-        let slots = self.tables.get(&id).map(|table| table.slots.clone()).unwrap_or_default();
-        self.create(slots.into_iter().map(|(fd, slot)| (fd, slot.socket, slot.cloexec)))
+        let slots = self
+            .tables
+            .get(&id)
+            .map(|table| table.slots.clone())
+            .unwrap_or_default();
+        self.create(
+            slots
+                .into_iter()
+                .map(|(fd, slot)| (fd, slot.socket, slot.cloexec)),
+        )
     }
 
     /// A thread leaves the table; with the last one all of its descriptors are closed. Returns the sockets that went with it.
     pub fn leave(&mut self, id: TableId) -> Vec<SocketId> {
         let mut changes = Changes::default();
-        let Some(table) = self.tables.get_mut(&id) else { return changes.released };
+        let Some(table) = self.tables.get_mut(&id) else {
+            return changes.released;
+        };
         table.owners -= 1;
         if table.owners == 0
             && let Some(table) = self.tables.remove(&id)
@@ -100,7 +116,12 @@ impl Descriptors {
         let id = self.unshare(id);
         let mut changes = Changes::default();
         if let Some(table) = self.tables.get_mut(&id) {
-            let closed: Vec<Slot> = table.slots.values().filter(|slot| slot.cloexec).copied().collect();
+            let closed: Vec<Slot> = table
+                .slots
+                .values()
+                .filter(|slot| slot.cloexec)
+                .copied()
+                .collect();
             table.slots.retain(|_, slot| !slot.cloexec);
             for slot in closed {
                 self.release(slot.socket, &mut changes);
@@ -116,33 +137,58 @@ impl Descriptors {
 
     /// Whether the table holds any socket.
     pub fn any(&self, id: TableId) -> bool {
-        self.tables.get(&id).is_some_and(|table| !table.slots.is_empty())
+        self.tables
+            .get(&id)
+            .is_some_and(|table| !table.slots.is_empty())
     }
 
     /// Applies what a call did. `look` asks the kernel which socket a descriptor leads to now; it is asked only for what the
     /// tables cannot tell, and for new descriptors of a table that several threads use, where another may have closed it since.
-    pub fn apply(&mut self, id: TableId, effects: &[Effect], look: &dyn Fn(i32) -> Option<SocketId>) -> Changes {
+    pub fn apply(
+        &mut self,
+        id: TableId,
+        effects: &[Effect],
+        look: &dyn Fn(i32) -> Option<SocketId>,
+    ) -> Changes {
         let mut changes = Changes::default();
         for effect in effects {
             match *effect {
-                Effect::Opens { fd, origin, cloexec } => {
+                Effect::Opens {
+                    fd,
+                    origin,
+                    cloexec,
+                } => {
                     let known = match origin {
                         Origin::File => None,
                         Origin::Same(from) => self.socket(id, from),
-                        Origin::Socket { domain, kind, protocol } => {
-                            look(fd).map(|id| Socket { id, kind: Some((domain, kind, protocol)), inherited: false })
-                        }
+                        Origin::Socket {
+                            domain,
+                            kind,
+                            protocol,
+                        } => look(fd).map(|id| Socket {
+                            id,
+                            kind: Some((domain, kind, protocol)),
+                            inherited: false,
+                        }),
                         Origin::AcceptedFrom(listener) => {
                             let kind = self.socket(id, listener).and_then(|socket| socket.kind);
-                            look(fd).map(|id| Socket { id, kind, inherited: false })
+                            look(fd).map(|id| Socket {
+                                id,
+                                kind,
+                                inherited: false,
+                            })
                         }
                         Origin::Elsewhere => look(fd).map(|id| self.known(id)),
                     };
                     let shared = self.tables.get(&id).is_some_and(|table| table.owners > 1);
                     let confirmed = match (known, origin) {
-                        (Some(socket), Origin::Same(_)) if shared => {
-                            look(fd).map(|now| if now == socket.id { socket } else { self.known(now) })
-                        }
+                        (Some(socket), Origin::Same(_)) if shared => look(fd).map(|now| {
+                            if now == socket.id {
+                                socket
+                            } else {
+                                self.known(now)
+                            }
+                        }),
                         _ => known,
                     };
                     match confirmed {
@@ -158,7 +204,11 @@ impl Descriptors {
                 }
                 Effect::CloseOnExec { first, last, on } => {
                     for fd in self.range(id, first, last) {
-                        if let Some(slot) = self.tables.get_mut(&id).and_then(|table| table.slots.get_mut(&fd)) {
+                        if let Some(slot) = self
+                            .tables
+                            .get_mut(&id)
+                            .and_then(|table| table.slots.get_mut(&fd))
+                        {
                             slot.cloexec = on;
                         }
                     }
@@ -173,18 +223,33 @@ impl Descriptors {
     /// The open descriptors of a table within a range.
     fn range(&self, id: TableId, first: u32, last: u32) -> Vec<i32> {
         let within = |fd: &i32| u32::try_from(*fd).is_ok_and(|fd| (first..=last).contains(&fd));
-        self.tables.get(&id).map(|table| table.slots.keys().copied().filter(within).collect()).unwrap_or_default()
+        self.tables
+            .get(&id)
+            .map(|table| table.slots.keys().copied().filter(within).collect())
+            .unwrap_or_default()
     }
 
     /// The socket of that inode as some table knows it already.
     fn known(&self, id: SocketId) -> Socket {
-        self.references.get(&id).map_or(Socket { id, kind: None, inherited: false }, |(socket, _)| *socket)
+        self.references.get(&id).map_or(
+            Socket {
+                id,
+                kind: None,
+                inherited: false,
+            },
+            |(socket, _)| *socket,
+        )
     }
 
     fn open(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
         // The new reference comes first: dup2 of a descriptor onto another of the same socket releases nothing.
-        self.references.entry(slot.socket.id).or_insert((slot.socket, 0)).1 += 1;
-        let Some(table) = self.tables.get_mut(&id) else { return };
+        self.references
+            .entry(slot.socket.id)
+            .or_insert((slot.socket, 0))
+            .1 += 1;
+        let Some(table) = self.tables.get_mut(&id) else {
+            return;
+        };
         if let Some(before) = table.slots.insert(fd, slot) {
             changes.sockets.push((fd, before.socket));
             self.release(before.socket, changes);
@@ -193,7 +258,11 @@ impl Descriptors {
     }
 
     fn close(&mut self, id: TableId, fd: i32, changes: &mut Changes) {
-        if let Some(slot) = self.tables.get_mut(&id).and_then(|table| table.slots.remove(&fd)) {
+        if let Some(slot) = self
+            .tables
+            .get_mut(&id)
+            .and_then(|table| table.slots.remove(&fd))
+        {
             changes.sockets.push((fd, slot.socket));
             self.release(slot.socket, changes);
         }
@@ -215,10 +284,18 @@ mod tests {
     use super::*;
 
     fn opens(fd: i32, origin: Origin) -> Effect {
-        Effect::Opens { fd, origin, cloexec: false }
+        Effect::Opens {
+            fd,
+            origin,
+            cloexec: false,
+        }
     }
 
-    const SOCKET: Origin = Origin::Socket { domain: 2, kind: 1, protocol: 6 };
+    const SOCKET: Origin = Origin::Socket {
+        domain: 2,
+        kind: 1,
+        protocol: 6,
+    };
 
     /// Descriptor N leads to inode 1000 + N.
     fn look(fd: i32) -> Option<SocketId> {
@@ -229,10 +306,22 @@ mod tests {
     fn a_socket_lives_until_its_last_descriptor_goes() {
         let mut all = Descriptors::default();
         let parent = all.create([]);
-        all.apply(parent, &[opens(3, SOCKET), opens(4, Origin::Same(3))], &look);
+        all.apply(
+            parent,
+            &[opens(3, SOCKET), opens(4, Origin::Same(3))],
+            &look,
+        );
         let child = all.copy(parent);
-        assert!(all.apply(parent, &[Effect::Closes { fd: 3 }], &look).released.is_empty());
-        assert!(all.apply(parent, &[Effect::Closes { fd: 4 }], &look).released.is_empty());
+        assert!(
+            all.apply(parent, &[Effect::Closes { fd: 3 }], &look)
+                .released
+                .is_empty()
+        );
+        assert!(
+            all.apply(parent, &[Effect::Closes { fd: 4 }], &look)
+                .released
+                .is_empty()
+        );
         assert!(!all.any(parent));
         assert!(all.leave(parent).is_empty());
         assert_eq!(all.leave(child), [1003]);
@@ -247,7 +336,11 @@ mod tests {
         all.apply(table, &[opens(5, SOCKET)], &look);
         let own = all.unshare(table);
         assert_ne!(own, table);
-        assert!(all.apply(own, &[Effect::Closes { fd: 5 }], &look).released.is_empty());
+        assert!(
+            all.apply(own, &[Effect::Closes { fd: 5 }], &look)
+                .released
+                .is_empty()
+        );
         assert_eq!(all.socket(table, 5).map(|socket| socket.id), Some(1005));
         assert_eq!(all.leave(table), [1005]);
     }
@@ -256,9 +349,36 @@ mod tests {
     fn exec_closes_what_is_marked_so() {
         let mut all = Descriptors::default();
         let table = all.create([]);
-        all.apply(table, &[opens(3, SOCKET), Effect::Opens { fd: 4, origin: SOCKET, cloexec: true }], &look);
-        all.apply(table, &[Effect::CloseOnExec { first: 3, last: 3, on: true }], &look);
-        all.apply(table, &[Effect::CloseOnExec { first: 4, last: u32::MAX, on: false }], &look);
+        all.apply(
+            table,
+            &[
+                opens(3, SOCKET),
+                Effect::Opens {
+                    fd: 4,
+                    origin: SOCKET,
+                    cloexec: true,
+                },
+            ],
+            &look,
+        );
+        all.apply(
+            table,
+            &[Effect::CloseOnExec {
+                first: 3,
+                last: 3,
+                on: true,
+            }],
+            &look,
+        );
+        all.apply(
+            table,
+            &[Effect::CloseOnExec {
+                first: 4,
+                last: u32::MAX,
+                on: false,
+            }],
+            &look,
+        );
         let (table, released) = all.exec(table);
         assert_eq!(released, [1003]);
         assert!(all.socket(table, 3).is_none() && all.socket(table, 4).is_some());
@@ -271,8 +391,19 @@ mod tests {
         all.apply(table, &[opens(3, SOCKET), opens(4, SOCKET)], &look);
         let changes = all.apply(table, &[opens(4, Origin::Same(3))], &look);
         assert_eq!(changes.released, [1004]);
-        assert_eq!(all.apply(table, &[opens(4, Origin::Same(3))], &look).released, []);
-        let changes = all.apply(table, &[opens(4, Origin::File), Effect::ClosesRange { first: 0, last: 3 }], &look);
+        assert_eq!(
+            all.apply(table, &[opens(4, Origin::Same(3))], &look)
+                .released,
+            []
+        );
+        let changes = all.apply(
+            table,
+            &[
+                opens(4, Origin::File),
+                Effect::ClosesRange { first: 0, last: 3 },
+            ],
+            &look,
+        );
         assert_eq!(changes.released, [1003]);
     }
 

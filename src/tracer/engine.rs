@@ -70,11 +70,13 @@ pub struct Trace {
 pub fn start(program: &Program, config: &Config) -> Result<Trace, LaunchError> {
     let own = |what: &str, error: std::io::Error| LaunchError::Own(format!("{what}: {error}"));
     let mask = alarm::block_signals();
-    let filter = (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
+    let filter =
+        (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
     let launched = launch(program, filter, mask)?;
     if config.mechanism == Mechanism::Number && !launched.filtered {
         return Err(LaunchError::Own(
-            "no seccomp filter can be installed here; --engine auto or syscall works without one".to_owned(),
+            "no seccomp filter can be installed here; --engine auto or syscall works without one"
+                .to_owned(),
         ));
     }
     let alarm = Alarm::start().map_err(|error| own("cannot start a thread", error))?;
@@ -91,7 +93,12 @@ pub fn start(program: &Program, config: &Config) -> Result<Trace, LaunchError> {
 
 /// The numbers of the calls that must stop.
 fn stopping(config: &Config) -> Vec<u64> {
-    let selected = |number| config.selection.as_ref().is_some_and(|selection| selection.contains(number));
+    let selected = |number| {
+        config
+            .selection
+            .as_ref()
+            .is_some_and(|selection| selection.contains(number))
+    };
     table::rows()
         .iter()
         .filter(|row| match row.role {
@@ -151,11 +158,22 @@ impl Engine {
     fn begin(&mut self, stopped: Stopped) {
         let pid = self.main;
         let inherited = procfs::sockets(pid);
-        let table = self.descriptors.create(
-            inherited.into_iter().map(|(fd, id, cloexec)| (fd, Socket { id, kind: None, inherited: true }, cloexec)),
-        );
+        let table = self
+            .descriptors
+            .create(inherited.into_iter().map(|(fd, id, cloexec)| {
+                (
+                    fd,
+                    Socket {
+                        id,
+                        kind: None,
+                        inherited: true,
+                    },
+                    cloexec,
+                )
+            }));
         let name = procfs::name(pid);
-        self.tracees.add(pid, pid, table, || Process::named(name.clone(), false));
+        self.tracees
+            .add(pid, pid, table, || Process::named(name.clone(), false));
         if let Some(thread) = self.tracees.threads.get_mut(&pid) {
             thread.begun = true;
         }
@@ -196,13 +214,19 @@ impl Engine {
         }
         match stop {
             Stop::Seccomp => match stopped.syscall_info()? {
-                SyscallInfo::Seccomp { data, .. } if data != RET_DATA => self.foreign_stop(stopped)?,
+                SyscallInfo::Seccomp { data, .. } if data != RET_DATA => {
+                    self.foreign_stop(stopped)?
+                }
                 // Where every call stops, its entry stop came before this one.
-                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => self.call_entered(stopped, arch, raw)?,
+                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => {
+                    self.call_entered(stopped, arch, raw)?
+                }
                 _ => self.resume(stopped, 0),
             },
             Stop::Syscall => match stopped.syscall_info()? {
-                SyscallInfo::Entry { arch, raw } if !self.filtered => self.call_entered(stopped, arch, raw)?,
+                SyscallInfo::Entry { arch, raw } if !self.filtered => {
+                    self.call_entered(stopped, arch, raw)?
+                }
                 SyscallInfo::Exit { value, error } => self.call_left(stopped, value, error)?,
                 _ => self.resume(stopped, 0),
             },
@@ -252,11 +276,21 @@ impl Engine {
 
     fn say_whom_we_wait_for(&mut self) {
         self.said_whom_we_wait_for = true;
-        let mut children: Vec<(i32, String)> =
-            self.tracees.processes.iter().map(|(pid, process)| (*pid, process.name.clone())).collect();
+        let mut children: Vec<(i32, String)> = self
+            .tracees
+            .processes
+            .iter()
+            .map(|(pid, process)| (*pid, process.name.clone()))
+            .collect();
         children.sort_unstable();
         if !children.is_empty() {
-            self.outbox.send(Event::Notice(Notice::WaitingFor { program: self.main, children }), None);
+            self.outbox.send(
+                Event::Notice(Notice::WaitingFor {
+                    program: self.main,
+                    children,
+                }),
+                None,
+            );
         }
     }
 
@@ -275,7 +309,11 @@ impl Engine {
         let calling = self.tracees.threads.get(&tid).is_some_and(|thread| {
             matches!(thread.doing, Doing::Calling(_)) || thread.undo.is_some()
         });
-        if calling || !self.filtered { Resume::ToCall } else { Resume::Free }
+        if calling || !self.filtered {
+            Resume::ToCall
+        } else {
+            Resume::Free
+        }
     }
 
     /// Runs a thread on.
@@ -287,7 +325,11 @@ impl Engine {
     /// A thread that runs on once its event is on its way.
     pub(super) fn hold(&self, stopped: Stopped, signal: i32) -> Held {
         let how = self.how(stopped.tid());
-        Held { stopped, how, signal }
+        Held {
+            stopped,
+            how,
+            signal,
+        }
     }
 
     /// Sends what became of a process, unless it is hidden.
@@ -298,7 +340,12 @@ impl Engine {
             }
             return;
         }
-        let event = ProcessEvent { pid, tid, time: self.now(), change };
+        let event = ProcessEvent {
+            pid,
+            tid,
+            time: self.now(),
+            change,
+        };
         self.outbox.send(Event::Process(event), held);
     }
 }

@@ -3,7 +3,10 @@
 //! It tests the architecture and the number before anything else, so that the kernel's cache of numbers that are always allowed
 //! (Linux 5.11) keeps every other call free of it. See seccomp(2).
 
-use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+use libc::{
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    sock_filter,
+};
 use nix::errno::Errno;
 
 use super::abi;
@@ -25,7 +28,12 @@ pub struct Filter {
 }
 
 fn instruction(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
-    sock_filter { code: code as u16, jt, jf, k }
+    sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    }
 }
 
 fn load(offset: u32) -> sock_filter {
@@ -57,7 +65,12 @@ impl Filter {
             equal(libc::SYS_clone as u32, 1, 0),
             pass,
             load(FIRST_ARGUMENT_LOW),
-            instruction(BPF_JMP | BPF_JSET | BPF_K, libc::CLONE_UNTRACED as u32, 0, 1),
+            instruction(
+                BPF_JMP | BPF_JSET | BPF_K,
+                libc::CLONE_UNTRACED as u32,
+                0,
+                1,
+            ),
             stop,
             instruction(BPF_ALU | BPF_AND | BPF_K, CLONE_FLAGS, 0, 0),
             equal(libc::CLONE_THREAD as u32, 1, 0),
@@ -73,11 +86,19 @@ impl Filter {
     /// # Errors
     /// As seccomp(2): EACCES without CAP_SYS_ADMIN and no_new_privs, EINVAL or ENOSYS where the kernel has no filters.
     pub fn install(&self) -> Result<(), Errno> {
-        let program = libc::sock_fprog { len: self.code.len() as u16, filter: self.code.as_ptr().cast_mut() };
+        let program = libc::sock_fprog {
+            len: self.code.len() as u16,
+            filter: self.code.as_ptr().cast_mut(),
+        };
         let install = |flags: libc::c_ulong| {
             // SAFETY: program describes self.code, which lives through the call and is only read.
             let result = unsafe {
-                libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+                libc::syscall(
+                    libc::SYS_seccomp,
+                    libc::SECCOMP_SET_MODE_FILTER,
+                    flags,
+                    &raw const program,
+                )
             };
             Errno::result(result).map(drop)
         };
@@ -126,10 +147,22 @@ mod tests {
     fn stops_the_chosen_numbers_of_our_architecture_only() {
         let filter = Filter::by_number([41, 42, 435]);
         for number in 0..500 {
-            let expected = if [41, 42, 435].contains(&number) { STOP } else { PASS };
-            assert_eq!(run(&filter, abi::AUDIT_ARCH, number, 0), expected, "number {number}");
+            let expected = if [41, 42, 435].contains(&number) {
+                STOP
+            } else {
+                PASS
+            };
+            assert_eq!(
+                run(&filter, abi::AUDIT_ARCH, number, 0),
+                expected,
+                "number {number}"
+            );
         }
-        assert_eq!(run(&filter, 0x4000_0003, 41, 0), PASS, "an i386 call of the same number");
+        assert_eq!(
+            run(&filter, 0x4000_0003, 41, 0),
+            PASS,
+            "an i386 call of the same number"
+        );
     }
 
     #[test]
@@ -146,7 +179,11 @@ mod tests {
             (untraced | files | thread, STOP),
         ];
         for (flags, expected) in cases {
-            assert_eq!(run(&filter, abi::AUDIT_ARCH, libc::SYS_clone as u32, flags), expected, "flags {flags:#x}");
+            assert_eq!(
+                run(&filter, abi::AUDIT_ARCH, libc::SYS_clone as u32, flags),
+                expected,
+                "flags {flags:#x}"
+            );
         }
     }
 }

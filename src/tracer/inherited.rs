@@ -13,12 +13,18 @@ extern "C" fn note() {
     // SAFETY: both calls only ask, and sigaction is a plain structure that all zero is a value of.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        for (signal, ignored) in [(libc::SIGPIPE, &PIPE_IGNORED), (libc::SIGTTOU, &TTOU_IGNORED)] {
+        for (signal, ignored) in [
+            (libc::SIGPIPE, &PIPE_IGNORED),
+            (libc::SIGTTOU, &TTOU_IGNORED),
+        ] {
             libc::sigaction(signal, std::ptr::null(), &raw mut action);
             ignored.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
         }
         for (fd, closed) in CLOSED.iter().enumerate() {
-            closed.store(libc::fcntl(fd as i32, libc::F_GETFD) == -1, Ordering::Relaxed);
+            closed.store(
+                libc::fcntl(fd as i32, libc::F_GETFD) == -1,
+                Ordering::Relaxed,
+            );
         }
     }
 }

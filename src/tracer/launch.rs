@@ -96,8 +96,15 @@ struct Pointers {
 
 impl Pointers {
     fn to(strings: Vec<CString>) -> Self {
-        let places = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
-        Self { places, _strings: strings }
+        let places = strings
+            .iter()
+            .map(|string| string.as_ptr())
+            .chain([ptr::null()])
+            .collect();
+        Self {
+            places,
+            _strings: strings,
+        }
     }
 }
 
@@ -105,22 +112,35 @@ impl Pointers {
 ///
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
-pub fn launch(program: &Program, filter: Option<Filter>, mask: Mask) -> Result<Launched, LaunchError> {
+pub fn launch(
+    program: &Program,
+    filter: Option<Filter>,
+    mask: Mask,
+) -> Result<Launched, LaunchError> {
     let image = Image::new(program, filter, mask)?;
     let (go_read, go_write) = pipe()?;
     let (report_read, report_write) = pipe()?;
     // SAFETY: the child runs only async-signal-safe calls on what `image` holds, and never returns.
     let child = unsafe { libc::fork() };
     match Errno::result(child) {
-        Err(errno) => Err(LaunchError::Own(format!("cannot start another process: {}", errno.desc()))),
-        Ok(0) => image.become_program(go_read.as_raw_fd(), go_write.as_raw_fd(), report_write.as_raw_fd()),
+        Err(errno) => Err(LaunchError::Own(format!(
+            "cannot start another process: {}",
+            errno.desc()
+        ))),
+        Ok(0) => image.become_program(
+            go_read.as_raw_fd(),
+            go_write.as_raw_fd(),
+            report_write.as_raw_fd(),
+        ),
         Ok(child) => {
             drop((go_read, report_write));
-            let launched = seize(child).map_err(|errno| seize_error(child, errno)).and_then(|()| {
-                // SAFETY: one byte to a pipe that we own; the child waits for it.
-                unsafe { libc::write(go_write.as_raw_fd(), [1_u8].as_ptr().cast(), 1) };
-                until_exec(child, &program.argv[0], &report_read)
-            });
+            let launched = seize(child)
+                .map_err(|errno| seize_error(child, errno))
+                .and_then(|()| {
+                    // SAFETY: one byte to a pipe that we own; the child waits for it.
+                    unsafe { libc::write(go_write.as_raw_fd(), [1_u8].as_ptr().cast(), 1) };
+                    until_exec(child, &program.argv[0], &report_read)
+                });
             if launched.is_err() {
                 // SAFETY: the number is our unreaped child's, or already gone.
                 unsafe {
@@ -139,7 +159,9 @@ fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched,
     let mut filtered = false;
     loop {
         match wait_for(child) {
-            Waited::Stopped(stopped, Stop::Exec) if probed => return Ok(Launched { stopped, filtered }),
+            Waited::Stopped(stopped, Stop::Exec) if probed => {
+                return Ok(Launched { stopped, filtered });
+            }
             Waited::Stopped(_, Stop::Exec) => {
                 return Err(LaunchError::Own(
                     "ptrace works here, but calls do not stop (an emulator such as gVisor, qemu-user or Rosetta?): \
@@ -165,11 +187,17 @@ fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched,
                 stopped.resume(Resume::ToCall, 0);
             }
             Waited::Stopped(stopped, Stop::Group(_)) => stopped.listen(),
-            Waited::Stopped(stopped, Stop::Signal(signal)) => stopped.resume(Resume::ToCall, signal),
+            Waited::Stopped(stopped, Stop::Signal(signal)) => {
+                stopped.resume(Resume::ToCall, signal)
+            }
             Waited::Stopped(stopped, _) => stopped.resume(Resume::ToCall, 0),
             Waited::Ended(_, status) => return Err(exec_error(name, report, status)),
             Waited::Interrupted => {}
-            Waited::Nothing => return Err(LaunchError::Own("lost the program before it began".to_owned())),
+            Waited::Nothing => {
+                return Err(LaunchError::Own(
+                    "lost the program before it began".to_owned(),
+                ));
+            }
         }
     }
 }
@@ -185,15 +213,24 @@ fn exec_error(name: &OsString, report: &OwnedFd, status: Status) -> LaunchError 
     let number = i32::from_ne_bytes(bytes);
     let errno = Errno::from_raw(number.abs());
     if number < 0 {
-        return LaunchError::Own(format!("cannot become the user asked for by -u: {} (only root can)", errno.desc()));
+        return LaunchError::Own(format!(
+            "cannot become the user asked for by -u: {} (only root can)",
+            errno.desc()
+        ));
     }
     match errno {
-        Errno::ENOENT if name.contains('/') && std::path::Path::new(&*name).exists() => LaunchError::NotFound(format!(
-            "{name}: its interpreter (the first line of a script, or the dynamic loader) was not found"
-        )),
-        Errno::ENOENT if name.contains('/') => LaunchError::NotFound(format!("{name}: no such file")),
+        Errno::ENOENT if name.contains('/') && std::path::Path::new(&*name).exists() => {
+            LaunchError::NotFound(format!(
+                "{name}: its interpreter (the first line of a script, or the dynamic loader) was not found"
+            ))
+        }
+        Errno::ENOENT if name.contains('/') => {
+            LaunchError::NotFound(format!("{name}: no such file"))
+        }
         Errno::ENOENT => LaunchError::NotFound(format!("{name}: no such program in PATH")),
-        Errno::EACCES => LaunchError::NotExecutable(format!("{name}: not executable (permission denied)")),
+        Errno::EACCES => {
+            LaunchError::NotExecutable(format!("{name}: not executable (permission denied)"))
+        }
         errno => LaunchError::NotExecutable(format!("{name}: cannot be run: {}", errno.desc())),
     }
 }
@@ -201,7 +238,8 @@ fn exec_error(name: &OsString, report: &OwnedFd, status: Status) -> LaunchError 
 fn seize_error(child: i32, errno: Errno) -> LaunchError {
     let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     let tracer = procfs::status_number(child, "TracerPid").filter(|tracer| *tracer != 0);
-    let confined = procfs::status_number(std::process::id() as i32, "Seccomp").is_some_and(|mode| mode != 0);
+    let confined =
+        procfs::status_number(std::process::id() as i32, "Seccomp").is_some_and(|mode| mode != 0);
     LaunchError::Own(match errno {
         _ if tracer.is_some() => format!(
             "ptrace is refused: process {} traces us already (a debugger or strace?), and a process has one tracer only",
@@ -238,7 +276,13 @@ fn candidates(name: &OsString) -> Vec<OsString> {
     }
     let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/bin:/usr/bin".into());
     env::split_paths(&path)
-        .map(|folder| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder })
+        .map(|folder| {
+            if folder.as_os_str().is_empty() {
+                PathBuf::from(".")
+            } else {
+                folder
+            }
+        })
         .map(|folder| folder.join(name).into_os_string())
         .collect()
 }
@@ -246,14 +290,26 @@ fn candidates(name: &OsString) -> Vec<OsString> {
 impl Image {
     fn new(program: &Program, filter: Option<Filter>, mask: Mask) -> Result<Self, LaunchError> {
         let string = |text: Vec<u8>| {
-            CString::new(text).map_err(|_| LaunchError::Own("an argument or variable holds a NUL byte".to_owned()))
+            CString::new(text).map_err(|_| {
+                LaunchError::Own("an argument or variable holds a NUL byte".to_owned())
+            })
         };
         let name = program.argv.first().filter(|name| !name.is_empty());
-        let name = name.ok_or_else(|| LaunchError::NotFound("the program's name is empty".to_owned()))?;
-        let files = candidates(name).into_iter().map(|file| string(file.into_vec())).collect::<Result<_, _>>()?;
-        let argv: Vec<CString> =
-            program.argv.iter().map(|argument| string(argument.clone().into_vec())).collect::<Result<_, _>>()?;
-        let shell_argv = [c"/bin/sh".to_owned(), CString::default()].into_iter().chain(argv[1..].iter().cloned()).collect();
+        let name =
+            name.ok_or_else(|| LaunchError::NotFound("the program's name is empty".to_owned()))?;
+        let files = candidates(name)
+            .into_iter()
+            .map(|file| string(file.into_vec()))
+            .collect::<Result<_, _>>()?;
+        let argv: Vec<CString> = program
+            .argv
+            .iter()
+            .map(|argument| string(argument.clone().into_vec()))
+            .collect::<Result<_, _>>()?;
+        let shell_argv = [c"/bin/sh".to_owned(), CString::default()]
+            .into_iter()
+            .chain(argv[1..].iter().cloned())
+            .collect();
 
         let mut variables: Vec<(OsString, OsString)> = env::vars_os().collect();
         for (name, value) in &program.environment {
@@ -278,7 +334,11 @@ impl Image {
         }
         let ids = program.user.as_deref().map(lookup_user).transpose()?;
         let variables = Pointers {
-            places: environment.iter().map(|entry: &CString| entry.as_ptr()).chain([ptr::null()]).collect(),
+            places: environment
+                .iter()
+                .map(|entry: &CString| entry.as_ptr())
+                .chain([ptr::null()])
+                .collect(),
             _strings: Vec::new(),
         };
         Ok(Self {
@@ -362,7 +422,11 @@ impl Image {
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.mask, ptr::null_mut());
             for file in &self.files {
-                libc::execve(file.as_ptr(), self.argv.places.as_ptr(), self.variables.places.as_ptr());
+                libc::execve(
+                    file.as_ptr(),
+                    self.argv.places.as_ptr(),
+                    self.variables.places.as_ptr(),
+                );
                 match Errno::last() {
                     Errno::ENOEXEC => {
                         self.shell_argv.places[1] = file.as_ptr();
@@ -391,8 +455,22 @@ impl Image {
 unsafe fn restore_signals() {
     // SAFETY: valid signal numbers and dispositions; signal(2) is async-signal-safe.
     unsafe {
-        libc::signal(libc::SIGPIPE, if inherited::pipe_ignored() { libc::SIG_IGN } else { libc::SIG_DFL });
-        libc::signal(libc::SIGTTOU, if inherited::background_writes_ignored() { libc::SIG_IGN } else { libc::SIG_DFL });
+        libc::signal(
+            libc::SIGPIPE,
+            if inherited::pipe_ignored() {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            },
+        );
+        libc::signal(
+            libc::SIGTTOU,
+            if inherited::background_writes_ignored() {
+                libc::SIG_IGN
+            } else {
+                libc::SIG_DFL
+            },
+        );
     }
 }
 
@@ -416,8 +494,10 @@ fn lookup_user(name: &str) -> Result<(Uid, Gid, Vec<Gid>), LaunchError> {
     if !Uid::effective().is_root() {
         return Err(failed("only root can run a program as another user"));
     }
-    let text = CString::new(user.name.as_str()).map_err(|_| failed("a name without NUL bytes is needed"))?;
-    let groups = nix::unistd::getgrouplist(&text, user.gid).map_err(|errno| failed(errno.desc()))?;
+    let text = CString::new(user.name.as_str())
+        .map_err(|_| failed("a name without NUL bytes is needed"))?;
+    let groups =
+        nix::unistd::getgrouplist(&text, user.gid).map_err(|errno| failed(errno.desc()))?;
     Ok((user.uid, user.gid, groups))
 }
 

@@ -21,7 +21,11 @@ impl Engine {
         let parent = stopped.tid();
         let child = stopped.event_message()?;
         if !self.tracees.threads.contains_key(&child) {
-            let flags = self.tracees.threads.get(&parent).and_then(|thread| thread.clone_flags);
+            let flags = self
+                .tracees
+                .threads
+                .get(&parent)
+                .and_then(|thread| thread.clone_flags);
             let flags = match flags {
                 Some(flags) => flags,
                 // The filter lets clone pass where it either makes a thread that shares its descriptors, or a process that does not.
@@ -42,19 +46,34 @@ impl Engine {
 
     /// Books a new thread made by `parent` with these CLONE_* flags.
     fn born(&mut self, child: i32, parent: i32, flags: u64) {
-        let Some(maker) = self.tracees.threads.get(&parent) else { return };
+        let Some(maker) = self.tracees.threads.get(&parent) else {
+            return;
+        };
         let (table, undo) = (maker.table, maker.undo);
         let is_thread = flags & libc::CLONE_THREAD as u64 != 0;
         let pid = if is_thread { maker.pid } else { child };
         let hidden = self.tracees.hidden(maker.pid) || (!is_thread && !self.config.follow);
         let shares = flags & libc::CLONE_FILES as u64 != 0;
-        let table = if shares { self.descriptors.share(table) } else { self.descriptors.copy(table) };
+        let table = if shares {
+            self.descriptors.share(table)
+        } else {
+            self.descriptors.copy(table)
+        };
         let name = procfs::name(child);
-        self.tracees.add(child, pid, table, || Process::named(name.clone(), hidden));
+        self.tracees
+            .add(child, pid, table, || Process::named(name.clone(), hidden));
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;
         }
-        self.tell(pid, child, Change::Started { parent: Some(parent), name }, None);
+        self.tell(
+            pid,
+            child,
+            Change::Started {
+                parent: Some(parent),
+                name,
+            },
+            None,
+        );
     }
 
     /// A new thread's first stop: what was changed in its maker's call is undone in its copy.
@@ -69,22 +88,45 @@ impl Engine {
 
     /// Books new threads whose maker died before it could say that it made them.
     pub(super) fn adopt_orphans(&mut self) {
-        let due: Vec<i32> =
-            self.newborn.iter().filter(|(_, (_, since))| since.elapsed() > ORPHANED).map(|(tid, _)| *tid).collect();
+        let due: Vec<i32> = self
+            .newborn
+            .iter()
+            .filter(|(_, (_, since))| since.elapsed() > ORPHANED)
+            .map(|(tid, _)| *tid)
+            .collect();
         for tid in due {
-            let Some((stopped, _)) = self.newborn.remove(&tid) else { continue };
+            let Some((stopped, _)) = self.newborn.remove(&tid) else {
+                continue;
+            };
             let pid = procfs::status_number(tid, "Tgid").unwrap_or(tid);
-            let sibling = self.tracees.processes.get(&pid).and_then(|process| process.threads.iter().next().copied());
+            let sibling = self
+                .tracees
+                .processes
+                .get(&pid)
+                .and_then(|process| process.threads.iter().next().copied());
             if let Some(sibling) = sibling {
-                self.born(tid, sibling, (libc::CLONE_THREAD | libc::CLONE_FILES) as u64);
+                self.born(
+                    tid,
+                    sibling,
+                    (libc::CLONE_THREAD | libc::CLONE_FILES) as u64,
+                );
             } else {
                 let sockets = procfs::sockets(tid).into_iter().map(|(fd, id, cloexec)| {
-                    (fd, super::event::Socket { id, kind: None, inherited: true }, cloexec)
+                    (
+                        fd,
+                        super::event::Socket {
+                            id,
+                            kind: None,
+                            inherited: true,
+                        },
+                        cloexec,
+                    )
                 });
                 let table = self.descriptors.create(sockets);
                 let name = procfs::name(tid);
                 let hidden = !self.config.follow;
-                self.tracees.add(tid, pid, table, || Process::named(name.clone(), hidden));
+                self.tracees
+                    .add(tid, pid, table, || Process::named(name.clone(), hidden));
                 self.tell(pid, tid, Change::Started { parent: None, name }, None);
             }
             self.first_stop(&stopped);
@@ -132,23 +174,50 @@ impl Engine {
         let bytes = procfs::executable(pid);
         if lost_privilege(pid) && !self.tracees.hidden(pid) {
             let path = String::from_utf8_lossy(&bytes).into_owned();
-            self.outbox.send(Event::Notice(Notice::PrivilegeLost { pid, path }), None);
+            self.outbox
+                .send(Event::Notice(Notice::PrivilegeLost { pid, path }), None);
         }
-        let path = Data { len: bytes.len() as u64, bytes };
+        let path = Data {
+            len: bytes.len() as u64,
+            bytes,
+        };
         let held = self.hold(stopped, 0);
-        self.tell(pid, pid, Change::Executed { name, path, released, former }, Some(held));
+        self.tell(
+            pid,
+            pid,
+            Change::Executed {
+                name,
+                path,
+                released,
+                former,
+            },
+            Some(held),
+        );
     }
 
     /// A thread is gone.
     pub(super) fn thread_ended(&mut self, tid: i32, status: Status) {
         self.newborn.remove(&tid);
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else { return };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return;
+        };
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
             self.call_cut_off(tid, *calling);
         }
-        let Some((thread, process)) = self.tracees.remove(tid) else { return };
+        let Some((thread, process)) = self.tracees.remove(tid) else {
+            return;
+        };
         let released = self.descriptors.leave(thread.table);
-        self.tell(thread.pid, tid, Change::Ended { status, released, process }, None);
+        self.tell(
+            thread.pid,
+            tid,
+            Change::Ended {
+                status,
+                released,
+                process,
+            },
+            None,
+        );
         if process {
             self.tracees.processes.remove(&thread.pid);
             if thread.pid == self.main {
@@ -161,20 +230,34 @@ impl Engine {
     pub(super) fn signal(&mut self, stopped: Stopped, pid: i32, signal: i32) -> Result<(), Gone> {
         let info = stopped.siginfo()?;
         // SAFETY: si_pid is meaningful for signals that a process sent, and for SIGCHLD; it is read for these alone.
-        let sender = (info.si_code <= 0 || signal == libc::SIGCHLD).then(|| unsafe { info.si_pid() });
+        let sender =
+            (info.si_code <= 0 || signal == libc::SIGCHLD).then(|| unsafe { info.si_pid() });
         if pid == self.main {
             self.signals.delivered(signal, sender.unwrap_or(0));
         }
         let held = self.hold(stopped, signal);
         let tid = held.stopped.tid();
-        self.tell(pid, tid, Change::Signal { signal, code: info.si_code, sender }, Some(held));
+        self.tell(
+            pid,
+            tid,
+            Change::Signal {
+                signal,
+                code: info.si_code,
+                sender,
+            },
+            Some(held),
+        );
         Ok(())
     }
 
     /// A stopping signal stops the process; the thread stays where SIGCONT reaches it.
     pub(super) fn group_stop(&mut self, stopped: Stopped, pid: i32, signal: i32) {
         let tid = stopped.tid();
-        let first = self.tracees.processes.get_mut(&pid).is_some_and(|process| !std::mem::replace(&mut process.stopped, true));
+        let first = self
+            .tracees
+            .processes
+            .get_mut(&pid)
+            .is_some_and(|process| !std::mem::replace(&mut process.stopped, true));
         if first {
             self.tell(pid, tid, Change::Stopped { signal }, None);
         }
@@ -188,7 +271,11 @@ impl Engine {
 
     /// The group-stop is over.
     pub(super) fn group_stop_over(&mut self, pid: i32, tid: i32) {
-        let over = self.tracees.processes.get_mut(&pid).is_some_and(|process| std::mem::take(&mut process.stopped));
+        let over = self
+            .tracees
+            .processes
+            .get_mut(&pid)
+            .is_some_and(|process| std::mem::take(&mut process.stopped));
         if over {
             self.tell(pid, tid, Change::Continued, None);
         }
@@ -198,9 +285,18 @@ impl Engine {
 /// Whether the process runs a setuid, setgid or capability-bearing file without the privilege that the file gives: the kernel takes it
 /// away where the tracer is not privileged (execve(2)).
 fn lost_privilege(pid: i32) -> bool {
-    let Ok(file) = fs::metadata(format!("/proc/{pid}/exe")) else { return false };
-    let effective = |field| procfs::status(pid, field)?.split_whitespace().nth(1)?.parse::<u32>().ok();
-    let lost_user = file.mode() & libc::S_ISUID != 0 && effective("Uid").is_some_and(|uid| uid != file.uid());
+    let Ok(file) = fs::metadata(format!("/proc/{pid}/exe")) else {
+        return false;
+    };
+    let effective = |field| {
+        procfs::status(pid, field)?
+            .split_whitespace()
+            .nth(1)?
+            .parse::<u32>()
+            .ok()
+    };
+    let lost_user =
+        file.mode() & libc::S_ISUID != 0 && effective("Uid").is_some_and(|uid| uid != file.uid());
     let lost_group = file.mode() & libc::S_ISGID != 0
         && file.mode() & libc::S_IXGRP != 0
         && effective("Gid").is_some_and(|gid| gid != file.gid());
@@ -208,15 +304,22 @@ fn lost_privilege(pid: i32) -> bool {
 }
 
 fn lost_capabilities(pid: i32) -> bool {
-    let none = procfs::status(pid, "CapEff").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
+    let none =
+        procfs::status(pid, "CapEff").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
     if !none {
         return false;
     }
-    let Ok(path) = std::ffi::CString::new(format!("/proc/{pid}/exe")) else { return false };
+    let Ok(path) = std::ffi::CString::new(format!("/proc/{pid}/exe")) else {
+        return false;
+    };
     // SAFETY: both strings end with NUL; without a buffer the call only says how long the attribute is.
     let length = unsafe {
-        libc::getxattr(path.as_ptr(), c"security.capability".as_ptr(), std::ptr::null_mut(), 0)
+        libc::getxattr(
+            path.as_ptr(),
+            c"security.capability".as_ptr(),
+            std::ptr::null_mut(),
+            0,
+        )
     };
     length > 0
 }
-

@@ -16,18 +16,34 @@ impl TraceeMemory {
 
     /// Writes `bytes` at `address`; whether all of them could be written.
     pub fn write(&self, address: u64, bytes: &[u8]) -> bool {
-        let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: bytes.len() };
+        let local = libc::iovec {
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
+        };
+        let remote = libc::iovec {
+            iov_base: address as *mut libc::c_void,
+            iov_len: bytes.len(),
+        };
         // SAFETY: local describes `bytes`, which the kernel only reads; remote is an address in the tracee, which it checks.
-        let count = unsafe { libc::process_vm_writev(self.tid, &raw const local, 1, &raw const remote, 1, 0) };
+        let count = unsafe {
+            libc::process_vm_writev(self.tid, &raw const local, 1, &raw const remote, 1, 0)
+        };
         usize::try_from(count) == Ok(bytes.len())
     }
 
     fn read_piece(&self, address: u64, buffer: &mut [u8]) -> usize {
-        let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-        let remote = libc::iovec { iov_base: address as *mut libc::c_void, iov_len: buffer.len() };
+        let local = libc::iovec {
+            iov_base: buffer.as_mut_ptr().cast(),
+            iov_len: buffer.len(),
+        };
+        let remote = libc::iovec {
+            iov_base: address as *mut libc::c_void,
+            iov_len: buffer.len(),
+        };
         // SAFETY: local describes `buffer`, which is ours to fill; remote is an address in the tracee, which the kernel checks.
-        let count = unsafe { libc::process_vm_readv(self.tid, &raw const local, 1, &raw const remote, 1, 0) };
+        let count = unsafe {
+            libc::process_vm_readv(self.tid, &raw const local, 1, &raw const remote, 1, 0)
+        };
         usize::try_from(count).unwrap_or(0)
     }
 }
@@ -38,7 +54,9 @@ impl Memory for TraceeMemory {
         let mut done = self.read_piece(address, buffer);
         // The kernel gives all or nothing of each range: what lies before a bad page is fetched page by page.
         while done < buffer.len() {
-            let Some(at) = address.checked_add(done as u64) else { break };
+            let Some(at) = address.checked_add(done as u64) else {
+                break;
+            };
             let piece = ((PAGE - at % PAGE) as usize).min(buffer.len() - done);
             if self.read_piece(at, &mut buffer[done..done + piece]) < piece {
                 break;
@@ -67,7 +85,10 @@ mod tests {
             );
             assert_ne!(base, libc::MAP_FAILED);
             std::ptr::write_bytes(base.cast::<u8>(), 7, 8192);
-            assert_eq!(libc::mprotect(base.cast::<u8>().add(4096).cast(), 4096, libc::PROT_NONE), 0);
+            assert_eq!(
+                libc::mprotect(base.cast::<u8>().add(4096).cast(), 4096, libc::PROT_NONE),
+                0
+            );
             base as u64
         };
         let memory = TraceeMemory::of(std::process::id() as i32);

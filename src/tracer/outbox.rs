@@ -75,7 +75,14 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         backlog: VecDeque::new(),
         in_step: VecDeque::new(),
     };
-    (outbox, Inbox { receiver, progress, alarm })
+    (
+        outbox,
+        Inbox {
+            receiver,
+            progress,
+            alarm,
+        },
+    )
 }
 
 impl Outbox {
@@ -109,7 +116,11 @@ impl Outbox {
             }
         }
         let done = self.progress.done.load(Ordering::SeqCst);
-        while self.in_step.front().is_some_and(|(count, _)| *count <= done || self.sender.is_none()) {
+        while self
+            .in_step
+            .front()
+            .is_some_and(|(count, _)| *count <= done || self.sender.is_none())
+        {
             if let Some((_, held)) = self.in_step.pop_front() {
                 held.resume();
             }

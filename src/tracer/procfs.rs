@@ -14,12 +14,16 @@ pub fn name(tid: i32) -> String {
 
 /// The file that the process runs (/proc/PID/exe).
 pub fn executable(pid: i32) -> Vec<u8> {
-    fs::read_link(format!("/proc/{pid}/exe")).map(|path| OsString::from(path).into_vec()).unwrap_or_default()
+    fs::read_link(format!("/proc/{pid}/exe"))
+        .map(|path| OsString::from(path).into_vec())
+        .unwrap_or_default()
 }
 
 /// What a descriptor leads to, as /proc/PID/fd says it: a path, `socket:[N]`, `pipe:[N]`.
 pub fn descriptor(tid: i32, fd: i32) -> Option<Vec<u8>> {
-    fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok().map(|path| OsString::from(path).into_vec())
+    fs::read_link(format!("/proc/{tid}/fd/{fd}"))
+        .ok()
+        .map(|path| OsString::from(path).into_vec())
 }
 
 /// The inode of the socket behind a descriptor, where it is one.
@@ -31,7 +35,9 @@ pub fn socket(tid: i32, fd: i32) -> Option<SocketId> {
 
 /// The sockets among all open descriptors of a process, each with its close-on-exec flag.
 pub fn sockets(pid: i32) -> Vec<(i32, SocketId, bool)> {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter_map(|fd| Some((fd, socket(pid, fd)?, closes_on_exec(pid, fd))))
@@ -41,15 +47,19 @@ pub fn sockets(pid: i32) -> Vec<(i32, SocketId, bool)> {
 fn closes_on_exec(pid: i32, fd: i32) -> bool {
     let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).unwrap_or_default();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & libc::O_CLOEXEC != 0)
+    flags
+        .and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok())
+        .is_some_and(|flags| flags & libc::O_CLOEXEC != 0)
 }
 
 /// A field of /proc/PID/status.
 pub fn status(tid: i32, field: &str) -> Option<String> {
     let status = fs::read(format!("/proc/{tid}/status")).ok()?;
-    String::from_utf8_lossy(&status)
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':').map(|value| value.trim().to_owned()))
+    String::from_utf8_lossy(&status).lines().find_map(|line| {
+        line.strip_prefix(field)?
+            .strip_prefix(':')
+            .map(|value| value.trim().to_owned())
+    })
 }
 
 /// A field of /proc/PID/status that is one number.
@@ -60,7 +70,9 @@ pub fn status_number(tid: i32, field: &str) -> Option<i32> {
 /// Whether a signal waits for the process or its leader to take it.
 pub fn signal_pending(pid: i32, signal: i32) -> bool {
     ["SigPnd", "ShdPnd"].into_iter().any(|field| {
-        let mask = status(pid, field).and_then(|mask| u64::from_str_radix(&mask, 16).ok()).unwrap_or(0);
+        let mask = status(pid, field)
+            .and_then(|mask| u64::from_str_radix(&mask, 16).ok())
+            .unwrap_or(0);
         mask & 1 << (signal - 1) != 0
     })
 }
@@ -83,10 +95,16 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let all = sockets(pid);
         let found = all.iter().find(|(fd, ..)| *fd == socket.as_raw_fd());
-        assert_eq!(found.map(|(fd, _, cloexec)| (*fd, *cloexec)), Some((socket.as_raw_fd(), true)));
+        assert_eq!(
+            found.map(|(fd, _, cloexec)| (*fd, *cloexec)),
+            Some((socket.as_raw_fd(), true))
+        );
         let file = fs::File::open("/dev/null").unwrap();
         assert_eq!(super::socket(pid, file.as_raw_fd()), None);
-        assert_eq!(descriptor(pid, file.as_raw_fd()).as_deref(), Some(&b"/dev/null"[..]));
+        assert_eq!(
+            descriptor(pid, file.as_raw_fd()).as_deref(),
+            Some(&b"/dev/null"[..])
+        );
         assert_eq!(status_number(pid, "Pid"), Some(pid));
         assert!(!signal_pending(pid, libc::SIGUSR1));
     }

@@ -37,12 +37,19 @@ impl Signals {
         if self.delivered.len() == REMEMBERED {
             self.delivered.pop_front();
         }
-        self.delivered.push_back(Received { signal, sender, at: Instant::now() });
+        self.delivered.push_back(Received {
+            signal,
+            sender,
+            at: Instant::now(),
+        });
     }
 
     /// Passes on what only we got, to `targets`: the program, or once it has ended what is left of it.
     pub fn pass_on(&mut self, targets: &[i32]) {
-        let (due, later): (Vec<_>, Vec<_>) = self.received.drain(..).partition(|one| one.at.elapsed() >= GRACE);
+        let (due, later): (Vec<_>, Vec<_>) = self
+            .received
+            .drain(..)
+            .partition(|one| one.at.elapsed() >= GRACE);
         self.received = later;
         for one in due {
             if self.reached(&one) {
@@ -109,8 +116,13 @@ fn guard_us(us: i32, program: i32, switches: Option<i32>) -> ! {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         while libc::getppid() == us {
-            if fs::exists(format!("/proc/{program}")).unwrap_or(false) && procfs::switches(program) == switches {
-                let moment = libc::timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+            if fs::exists(format!("/proc/{program}")).unwrap_or(false)
+                && procfs::switches(program) == switches
+            {
+                let moment = libc::timespec {
+                    tv_sec: 0,
+                    tv_nsec: 20_000_000,
+                };
                 libc::nanosleep(&raw const moment, ptr::null_mut());
                 continue;
             }
@@ -126,7 +138,11 @@ mod tests {
     use super::*;
 
     fn received(signal: i32, sender: i32) -> Received {
-        Received { signal, sender, at: Instant::now() - GRACE }
+        Received {
+            signal,
+            sender,
+            at: Instant::now() - GRACE,
+        }
     }
 
     #[test]
@@ -134,9 +150,18 @@ mod tests {
         let mut signals = Signals::default();
         signals.delivered(libc::SIGTERM, 77);
         assert!(signals.reached(&received(libc::SIGTERM, 77)));
-        assert!(!signals.reached(&received(libc::SIGTERM, 77)), "each delivery answers for one");
+        assert!(
+            !signals.reached(&received(libc::SIGTERM, 77)),
+            "each delivery answers for one"
+        );
         signals.delivered(libc::SIGTERM, 78);
-        assert!(!signals.reached(&received(libc::SIGTERM, 77)), "from somebody else");
-        assert!(!signals.reached(&received(libc::SIGHUP, 78)), "another signal");
+        assert!(
+            !signals.reached(&received(libc::SIGTERM, 77)),
+            "from somebody else"
+        );
+        assert!(
+            !signals.reached(&received(libc::SIGHUP, 78)),
+            "another signal"
+        );
     }
 }

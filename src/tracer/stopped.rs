@@ -101,7 +101,14 @@ pub enum SyscallInfo {
 fn request(request: libc::c_uint, tid: i32, address: usize, data: usize) -> Result<i64, Errno> {
     // SAFETY: ptrace checks tid and both values itself; requests that write take a pointer to an object that the caller holds for long
     // enough, of the size given.
-    let result = unsafe { libc::ptrace(request, tid, address as *mut libc::c_void, data as *mut libc::c_void) };
+    let result = unsafe {
+        libc::ptrace(
+            request,
+            tid,
+            address as *mut libc::c_void,
+            data as *mut libc::c_void,
+        )
+    };
     Errno::result(result)
 }
 
@@ -147,7 +154,10 @@ fn decode(tid: i32, status: i32) -> Waited {
         return Waited::Ended(tid, Status::Exited(libc::WEXITSTATUS(status)));
     }
     if libc::WIFSIGNALED(status) {
-        return Waited::Ended(tid, Status::Killed(libc::WTERMSIG(status), libc::WCOREDUMP(status)));
+        return Waited::Ended(
+            tid,
+            Status::Killed(libc::WTERMSIG(status), libc::WCOREDUMP(status)),
+        );
     }
     let signal = libc::WSTOPSIG(status);
     let stop = match status >> 16 {
@@ -214,7 +224,8 @@ impl Stopped {
 
     /// Sets all registers.
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Gone> {
-        self.ask(libc::PTRACE_SETREGS, 0, ptr::from_ref(registers) as usize).map(drop)
+        self.ask(libc::PTRACE_SETREGS, 0, ptr::from_ref(registers) as usize)
+            .map(drop)
     }
 
     /// Where in a call the thread stands.
@@ -226,22 +237,43 @@ impl Stopped {
     pub fn try_syscall_info(&self) -> Result<SyscallInfo, Errno> {
         // SAFETY: ptrace_syscall_info is plain numbers; all zero is one of its values.
         let mut info: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
-        request(libc::PTRACE_GET_SYSCALL_INFO, self.tid, size_of_val(&info), &raw mut info as usize)?;
+        request(
+            libc::PTRACE_GET_SYSCALL_INFO,
+            self.tid,
+            size_of_val(&info),
+            &raw mut info as usize,
+        )?;
         // SAFETY: op says which member of the union the kernel wrote, and each is plain numbers.
         Ok(unsafe {
             match info.op {
                 libc::PTRACE_SYSCALL_INFO_ENTRY => {
                     let entry = info.u.entry;
-                    SyscallInfo::Entry { arch: info.arch, raw: Raw { number: entry.nr, args: entry.args } }
+                    SyscallInfo::Entry {
+                        arch: info.arch,
+                        raw: Raw {
+                            number: entry.nr,
+                            args: entry.args,
+                        },
+                    }
                 }
                 libc::PTRACE_SYSCALL_INFO_SECCOMP => {
                     let call = info.u.seccomp;
-                    let raw = Raw { number: call.nr, args: call.args };
-                    SyscallInfo::Seccomp { arch: info.arch, raw, data: call.ret_data }
+                    let raw = Raw {
+                        number: call.nr,
+                        args: call.args,
+                    };
+                    SyscallInfo::Seccomp {
+                        arch: info.arch,
+                        raw,
+                        data: call.ret_data,
+                    }
                 }
                 libc::PTRACE_SYSCALL_INFO_EXIT => {
                     let exit = info.u.exit;
-                    SyscallInfo::Exit { value: exit.sval, error: exit.is_error != 0 }
+                    SyscallInfo::Exit {
+                        value: exit.sval,
+                        error: exit.is_error != 0,
+                    }
                 }
                 _ => SyscallInfo::None,
             }

@@ -86,7 +86,13 @@ pub struct Process {
 impl Process {
     /// A process of that name, with no thread yet.
     pub fn named(name: String, hidden: bool) -> Self {
-        Self { name, threads: HashSet::new(), hidden, stopped: false, uses_io_uring: false }
+        Self {
+            name,
+            threads: HashSet::new(),
+            hidden,
+            stopped: false,
+            uses_io_uring: false,
+        }
     }
 }
 
@@ -102,9 +108,19 @@ pub struct Tracees {
 impl Tracees {
     /// Adds a thread, and its process where it is the first of it.
     pub fn add(&mut self, tid: i32, pid: i32, table: TableId, process: impl FnOnce() -> Process) {
-        self.processes.entry(pid).or_insert_with(process).threads.insert(tid);
-        let thread =
-            Thread { pid, table, doing: Doing::Nothing, clone_flags: None, undo: None, begun: false };
+        self.processes
+            .entry(pid)
+            .or_insert_with(process)
+            .threads
+            .insert(tid);
+        let thread = Thread {
+            pid,
+            table,
+            doing: Doing::Nothing,
+            clone_flags: None,
+            undo: None,
+            begun: false,
+        };
         self.threads.insert(tid, thread);
     }
 
@@ -120,6 +136,8 @@ impl Tracees {
 
     /// Whether a process's events are to be kept back.
     pub fn hidden(&self, pid: i32) -> bool {
-        self.processes.get(&pid).is_some_and(|process| process.hidden)
+        self.processes
+            .get(&pid)
+            .is_some_and(|process| process.hidden)
     }
 }
