@@ -14,7 +14,7 @@ use super::strace;
 #[command(
     name = "sockstrace",
     version,
-    override_usage = "sockstrace [OPTIONS] [--] PROGRAM [ARGS]…\n       sockstrace [OPTIONS] --demo",
+    override_usage = "sockstrace [OPTIONS] [--] PROGRAM [ARGS]...\n       sockstrace [OPTIONS] --demo",
     after_help = help::EXPRESSIONS,
     disable_help_flag = true,
     disable_version_flag = true,
@@ -23,7 +23,7 @@ use super::strace;
 )]
 pub(super) struct Arguments {
     /// The program to run, and its arguments: whatever follows PROGRAM is the program's
-    #[arg(value_name = "PROGRAM [ARGS]", trailing_var_arg = true, value_hint = ValueHint::CommandWithArguments)]
+    #[arg(value_name = "PROGRAM [ARGS]", trailing_var_arg = true, hide_short_help = true, value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<OsString>,
 
     #[command(flatten)]
@@ -45,31 +45,47 @@ pub(super) struct Arguments {
 #[derive(Args)]
 #[command(next_help_heading = "What is shown")]
 pub(super) struct What {
-    /// Pick calls, statuses, signals …; see "Expressions" below. May be repeated
+    /// Pick calls, statuses, signals and more; see "Expressions" below. May be repeated
+    ///
+    /// A call that is named this way is shown where it would otherwise be folded.
+    /// Of several expressions with the same qualifier the last one counts.
     #[arg(short = 'e', value_name = "EXPR", allow_hyphen_values = true, action = ArgAction::Append)]
     pub expressions: Vec<String>,
 
     /// Show every call: nothing folded, hidden or abbreviated
+    ///
+    /// Set-up and polling calls that went well (fcntl, setsockopt, getsockname, poll, epoll_wait and so on) are otherwise
+    /// counted as "+N calls" at the end of the line after them.
     #[arg(short = 'v', long)]
     pub no_abbrev: bool,
 
     /// Show files and pipes too, with their paths
+    ///
+    /// Otherwise a call on a descriptor is shown only where the descriptor leads to a socket.
     #[arg(long)]
     pub all_descriptors: bool,
 
     /// Show only calls that succeed
+    ///
+    /// The same as -e status=successful.
     #[arg(short = 'z', long = "successful-only")]
     pub successful: bool,
 
     /// Show only calls that fail
+    ///
+    /// The same as -e status=failed.
     #[arg(short = 'Z', long = "failed-only", alias = "failing-only")]
     pub failed: bool,
 
     /// Leave out messages about tracing; -qq: about ended processes too; -qqq: all messages
+    ///
+    /// The same as -e quiet=attach,personality, -e quiet=attach,personality,exit and -e quiet=all.
     #[arg(short = 'q', action = ArgAction::Count)]
     pub quiet_level: u8,
 
     /// Show a table of calls, errors, times and bytes in place of the trace
+    ///
+    /// Times are those that passed on the clock while the calls lasted.
     #[arg(short = 'c', long, conflicts_with = "summary")]
     pub summary_only: bool,
 
@@ -82,10 +98,15 @@ pub(super) struct What {
 #[command(next_help_heading = "How it is shown")]
 pub(super) struct How {
     /// Show this many bytes of data
+    ///
+    /// The size that a call returns is always that of all its data.
     #[arg(short = 's', long, value_name = "BYTES", allow_hyphen_values = true, default_value_t = 48, value_parser = bytes)]
     pub string_limit: usize,
 
     /// Write strings in hex where they hold more than ASCII text; -xx: all strings
+    ///
+    /// Otherwise bytes that are no text are written as the C language does, by a letter or in octal.
+    /// The long form is --strings-in-hex=none, =non-ascii-chars (hex in place of octal), =non-ascii (-x) or =all (-xx).
     #[arg(short = 'x', action = ArgAction::Count)]
     pub hex_strings: u8,
 
@@ -95,10 +116,14 @@ pub(super) struct How {
     pub strings_in_hex: Option<Strings>,
 
     /// Dump all data in full, in hex and as text, below its call
+    ///
+    /// The same as -e read=all -e write=all. -s does not cut it.
     #[arg(long)]
     pub hex: bool,
 
     /// Use colours: auto (on a terminal), always or never
+    ///
+    /// With auto, NO_COLOR, CLICOLOR_FORCE and TERM=dumb are heeded; see ENVIRONMENT.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub color: When,
@@ -112,6 +137,9 @@ pub(super) struct How {
 #[command(next_help_heading = "Times")]
 pub(super) struct Times {
     /// Begin lines with the time of day; -tt: with microseconds; -ttt: seconds since 1970
+    ///
+    /// Otherwise lines begin with the time since the program's start.
+    /// The long form is --absolute-timestamps=FORMAT,PRECISION: none, time or unix, and s, ms, us or ns.
     #[arg(short = 't', action = ArgAction::Count)]
     pub clock: u8,
 
@@ -121,6 +149,9 @@ pub(super) struct Times {
     pub absolute_timestamps: Option<Stamp>,
 
     /// Begin lines with the time since the call before
+    ///
+    /// It runs from the beginning of one call to the beginning of the next.
+    /// The long form is --relative-timestamps=PRECISION: s, ms, us or ns.
     #[arg(short = 'r')]
     pub relative: bool,
 
@@ -130,6 +161,8 @@ pub(super) struct Times {
     pub relative_timestamps: Option<Precision>,
 
     /// End lines with the time spent in the call, <0.000123>
+    ///
+    /// The long form is --syscall-times=PRECISION: s, ms, us or ns.
     #[arg(short = 'T')]
     pub call_times: bool,
 
@@ -143,10 +176,13 @@ pub(super) struct Times {
 #[command(next_help_heading = "Where it goes")]
 pub(super) struct Destination {
     /// Write the trace to FILE, or to the input of '|COMMAND', in place of standard error
+    ///
+    /// COMMAND is run by the shell. '!COMMAND' means the same. A file that is named - would be mistaken for standard output,
+    /// which is the program's, and is refused: write ./- for it.
     #[arg(short, long, value_name = "FILE|'|COMMAND'", allow_hyphen_values = true, value_hint = ValueHint::FilePath)]
     pub output: Option<OsString>,
 
-    /// Add to FILE what it does not hold yet, in place of writing it anew
+    /// Append to FILE, in place of writing it anew
     #[arg(short = 'A', long)]
     pub output_append_mode: bool,
 
@@ -159,10 +195,14 @@ pub(super) struct Destination {
 #[command(next_help_heading = "The program")]
 pub(super) struct Program {
     /// Follow the processes that the program starts (always on); -ff: with -o, a file for each
+    ///
+    /// With -ff, each process's trace goes to FILE.PID. It cannot be had with -c, -C or -o '|COMMAND'.
     #[arg(short, long = "follow-forks", action = ArgAction::Count)]
     pub follow: u8,
 
     /// Show only the program's own process, not those that it starts
+    ///
+    /// They are traced all the same, since a filtered process cannot be let go, but not shown.
     #[arg(long, conflicts_with = "follow")]
     pub no_follow: bool,
 
@@ -170,15 +210,23 @@ pub(super) struct Program {
     #[arg(short = 'E', long, value_name = "VAR[=VAL]", allow_hyphen_values = true, action = ArgAction::Append, value_parser = variable())]
     pub env: Vec<OsString>,
 
-    /// Run the program as USER (a name, or UID:GID) with that user's groups; only root may
+    /// Run the program as USER, with that user's groups; only root may
+    ///
+    /// sockstrace itself keeps its privilege, so that setuid programs run as they do untraced.
     #[arg(short, long, value_name = "USER", allow_hyphen_values = true, value_hint = ValueHint::Username)]
     pub user: Option<String>,
 
     /// End when the program ends, even where processes that it started still run
+    ///
+    /// Otherwise sockstrace stays until the last of them is gone, and says whom it waits for. With this option it ends with the
+    /// program's status, and a tracer stays behind in the background, so that their calls go on.
     #[arg(long)]
     pub no_wait: bool,
 
     /// Let io_uring_setup fail with ENOSYS, so that the program makes calls that can be seen
+    ///
+    /// Work that a program hands over through io_uring(7) makes no calls, and no tracer of calls can see it. Most programs that
+    /// use it fall back to ordinary calls when it is not there.
     #[arg(long)]
     pub no_io_uring: bool,
 }
@@ -187,6 +235,9 @@ pub(super) struct Program {
 #[command(next_help_heading = "Advanced")]
 pub(super) struct Advanced {
     /// How calls are stopped: auto, number (a seccomp filter), syscall (PTRACE_SYSCALL, slower)
+    ///
+    /// With number, a seccomp filter stops only the calls that sockstrace decodes, and the others run at full speed. syscall stops
+    /// every call; it works where filters are not allowed. auto takes the best that works. The trace is the same.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Engine::Auto)]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub engine: Engine,

@@ -1,11 +1,11 @@
 //! The help texts that are written by hand.
 
-/// `-h`: the most used options, on one screen of 24 lines and 80 columns.
+/// `-h`: the most used options, within 24 lines and 80 columns.
 pub(super) const SHORT: &str = "\
 sockstrace runs a program and shows every call that it makes to the network.
 
-Usage: sockstrace [OPTIONS] PROGRAM [ARGS]…     e.g. sockstrace curl example.com
-       sockstrace --demo                        a whole connection, explained
+Usage: sockstrace [OPTIONS] PROGRAM [ARGS]...   as: sockstrace curl example.com
+       sockstrace --demo                          a whole connection, explained
 
   -o FILE       write the trace to FILE, or to '|COMMAND'; otherwise to stderr
   -e EXPR       only some calls: -e connect,close  -e '!poll'  -e %network

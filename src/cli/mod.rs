@@ -87,7 +87,7 @@ where
     }
     if other.help {
         return Ok(Invocation::Print(
-            Arguments::command().render_long_help().to_string(),
+            Arguments::command().render_help().to_string(),
         ));
     }
     if other.version {
@@ -108,7 +108,7 @@ where
             "--demo brings its own program, and takes none",
         )),
         (false, true) => Err(Refusal::final_word(
-            "which program? sockstrace PROGRAM [ARGS]…; 'sockstrace --demo' shows how it looks, -h helps",
+            "which program? sockstrace PROGRAM [ARGS]...; 'sockstrace --demo' shows how it looks, -h helps",
         )),
         (false, false) => Ok(Invocation::Run(options)),
     }
@@ -328,7 +328,7 @@ fn reword(error: clap::Error) -> Refusal {
     // clap names an option with its value: "--string-limit <BYTES>".
     let bare = |option: String| {
         option
-            .split(['=', ' '])
+            .split(['=', ' ', '[', '.'])
             .next()
             .map(str::to_owned)
             .unwrap_or_default()
@@ -337,9 +337,16 @@ fn reword(error: clap::Error) -> Refusal {
         .map(bare)
         .unwrap_or_default();
     let value = context(ContextKind::InvalidValue).unwrap_or_default();
-    let why = std::error::Error::source(&error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
+    let why = match (
+        std::error::Error::source(&error),
+        error.get(ContextKind::ValidValue),
+    ) {
+        (Some(source), _) => format!(": {source}"),
+        (None, Some(ContextValue::Strings(valid))) => {
+            format!(": it is one of {}", valid.join(", "))
+        }
+        _ => String::new(),
+    };
     Refusal::new(match error.kind() {
         ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
             Some(suggested) => format!("unknown option '{option}', is '{suggested}' meant?"),

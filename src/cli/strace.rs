@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         &["attach"],
         Value::Required,
         Refused(
-            "attaching to a running process is not there yet; start the program itself: sockstrace PROGRAM [ARGS]…",
+            "attaching to a running process is not there yet; start the program itself: sockstrace PROGRAM [ARGS]...",
         ),
     ),
     row(
@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         Some("S"),
         &["summary-sort-by"],
         Value::Required,
-        Refused("the table of -c is sorted by time; -o '|sort …' sorts otherwise"),
+        Refused("the table of -c is sorted by time; -o '|sort -k 2' sorts otherwise"),
     ),
     row(
         Some("U"),
