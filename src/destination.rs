@@ -61,7 +61,12 @@ impl Place {
 /// One line that says which file, and why.
 pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).mode(0o600).append(append).truncate(!append);
+    options
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .append(append)
+        .truncate(!append);
     options
         .open(path)
         .map(BufWriter::new)

@@ -9,27 +9,28 @@ compile_error!(
     "sockstrace traces system calls by Linux's ptrace on x86_64: build it for an x86_64 Linux target"
 );
 
-/// Modules that need Linux's interfaces: elsewhere only the line above is to be seen.
-macro_rules! on_linux {
-    ($($(#[$doc:meta])* pub mod $name:ident;)*) => {
-        $(
-            #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-            $(#[$doc])*
-            pub mod $name;
-        )*
-    };
-}
-
-on_linux! {
-    pub mod cli;
-    pub mod demo;
-    pub mod destination;
-    pub mod ending;
-    pub mod front;
-    pub mod output;
-    pub mod session;
-    pub mod story;
-    pub mod syscall;
-    pub mod terminal;
-    pub mod tracer;
-}
+// Elsewhere only the line above is to be seen.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod cli;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod demo;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod destination;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod ending;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod front;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod output;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod session;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod showing;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod story;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod syscall;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod terminal;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod tracer;

@@ -1,2 +1,40 @@
-//! The command: reads the command line, wires tracer to output, and ends as the program ended.
-fn main() {}
+//! The command: reads the command line, runs one session, and ends as the program ended.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::exit;
+
+use sockstrace::cli::{self, Invocation};
+use sockstrace::ending::end_like;
+use sockstrace::{demo, session};
+
+fn main() {
+    let invocation =
+        cli::parse(env::args_os()).unwrap_or_else(|refusal| fail(&refusal, cli::FAILURE.into()));
+    let outcome = match invocation {
+        Invocation::Print(text) => {
+            // A reader that has seen enough is no failure.
+            let _closed = io::stdout().write_all(text.as_bytes());
+            return;
+        }
+        Invocation::DemoClient {
+            nameserver_port,
+            http_port,
+        } => match demo::client(nameserver_port, http_port, &mut io::stdout()) {
+            Ok(()) => return,
+            Err(error) => fail(&format_args!("demo: {error}"), 1),
+        },
+        Invocation::Demo(options) => session::demo(*options),
+        Invocation::Run(options) => session::run(*options),
+    };
+    match outcome {
+        Ok(status) => end_like(status),
+        Err(failure) => fail(&failure.message, failure.status),
+    }
+}
+
+/// One line, and the status of our own failures.
+fn fail(message: &dyn std::fmt::Display, status: i32) -> ! {
+    let _closed = writeln!(io::stderr(), "sockstrace: {message}");
+    exit(status)
+}

@@ -1,7 +1,8 @@
 //! What the place where the trace goes can show: colours, more than ASCII, and how wide it is.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::AsFd;
+use std::io::IsTerminal;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::cli::When;
@@ -18,14 +19,15 @@ pub struct Abilities {
 }
 
 impl Abilities {
-    /// Those of an open output, in this process's environment.
-    pub fn of(output: impl AsFd, when: When) -> Self {
+    /// Those of an open output, in this process's environment; a pipe to a command has no descriptor worth asking.
+    pub fn of(output: Option<BorrowedFd<'_>>, when: When) -> Self {
         let environment = |name: &str| std::env::var_os(name);
-        let is_terminal = std::io::IsTerminal::is_terminal(&output.as_fd());
+        let is_terminal = output.is_some_and(|output| output.is_terminal());
         Self {
             colours: colours(when, is_terminal, environment),
             unicode: unicode(environment),
-            width: terminal_size::terminal_size_of(output)
+            width: output
+                .and_then(terminal_size::terminal_size_of)
                 .map(|(width, _)| usize::from(width.0))
                 .filter(|width| *width > 0),
         }

@@ -37,6 +37,11 @@ impl<T: PartialEq> Set<T> {
         self.named.contains(member) != self.inverted
     }
 
+    /// The members that were named; and whether the set is all others instead.
+    pub fn parts(&self) -> (&[T], bool) {
+        (&self.named, self.inverted)
+    }
+
     /// Whether nothing belongs to it.
     pub fn is_empty(&self) -> bool {
         self.named.is_empty() && !self.inverted

@@ -78,10 +78,7 @@ impl Engine {
 
     /// Whether `-e` names the call.
     fn selected(&self, row: &Row) -> bool {
-        self.config
-            .selection
-            .as_ref()
-            .is_some_and(|selection| selection.contains(row.number as u64))
+        self.config.named.contains(row.number as u64)
     }
 
     fn calling(&mut self, tid: i32, row: &'static Row, raw: Raw) -> Calling {
@@ -282,11 +279,6 @@ impl Engine {
     /// Whether the call is to be told.
     fn wanted(&self, pid: i32, call: &Call, socket: bool) -> bool {
         if self.tracees.hidden(pid) {
-            return false;
-        }
-        if let Some(selection) = &self.config.selection
-            && !selection.contains(call.raw.number)
-        {
             return false;
         }
         match call.row.role {

@@ -38,8 +38,8 @@ pub struct Config {
     pub stay_for_children: bool,
     /// Whether files and pipes are shown too.
     pub all_descriptors: bool,
-    /// The calls to show (`-e trace=`); without it, all that have to do with sockets.
-    pub selection: Option<Selection>,
+    /// Calls asked for by name (`-e trace=`), which are told even where they have nothing to do with sockets.
+    pub named: Selection,
     /// Whether io_uring_setup answers ENOSYS.
     pub refuse_io_uring: bool,
     /// How much is read of what calls point to.
@@ -114,12 +114,7 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
 
 /// The numbers of the calls that must stop.
 fn stopping(config: &Config) -> Vec<u64> {
-    let selected = |number| {
-        config
-            .selection
-            .as_ref()
-            .is_some_and(|selection| selection.contains(number))
-    };
+    let selected = |number| config.named.contains(number);
     table::rows()
         .iter()
         .filter(|row| match row.role {
@@ -152,6 +147,16 @@ pub struct Engine {
     /// The program's end.
     ended: Option<(Status, Instant)>,
     said_whom_we_wait_for: bool,
+    stops: u64,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// How the program itself ended.
+    pub status: Status,
+    /// How often its threads were stopped.
+    pub stops: u64,
 }
 
 impl Engine {
@@ -171,6 +176,7 @@ impl Engine {
             clock,
             ended: None,
             said_whom_we_wait_for: false,
+            stops: 0,
         };
         engine.begin(trace.stopped);
         engine
@@ -205,11 +211,12 @@ impl Engine {
 
     /// Runs until the last tracee is gone. With [`Config::stay_for_children`] off, the trace ends with the program itself: the queue
     /// is closed and `left_behind` called once, and what runs on is the program's children, unseen.
-    pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Status {
+    pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Finished {
         let mut left_behind = (!self.config.stay_for_children).then_some(left_behind);
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
             match wait() {
                 Waited::Stopped(stopped, stop) => {
+                    self.stops += 1;
                     // A thread that was killed meanwhile says so by a later wait.
                     let _gone: Result<(), Gone> = self.stopped(stopped, stop);
                 }
@@ -224,7 +231,11 @@ impl Engine {
                 left_behind(status);
             }
         }
-        self.ended.map_or(Status::Exited(125), |(status, _)| status)
+        let status = self.ended.map_or(Status::Exited(125), |(status, _)| status);
+        Finished {
+            status,
+            stops: self.stops,
+        }
     }
 
     fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
-use std::{env, io, ptr};
+use std::{env, ptr};
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User};
@@ -488,23 +488,30 @@ unsafe fn give_up(report: i32, errno: i32) -> ! {
     }
 }
 
-fn lookup_user(name: &str) -> Result<(Uid, Gid, Vec<Gid>), LaunchError> {
-    let failed = |reason: &str| LaunchError::Own(format!("-u {name}: {reason}"));
-    let user = User::from_name(name)
-        .map_err(|errno| failed(errno.desc()))?
-        .ok_or_else(|| failed("no such user; see getent passwd"))?;
+/// Whom `-u` means: a name, a number, or UID:GID.
+fn lookup_user(text: &str) -> Result<(Uid, Gid, Vec<Gid>), LaunchError> {
+    let failed = |reason: &str| LaunchError::Own(format!("-u {text}: {reason}"));
     if !Uid::effective().is_root() {
         return Err(failed("only root can run a program as another user"));
     }
-    let text = CString::new(user.name.as_str())
-        .map_err(|_| failed("a name without NUL bytes is needed"))?;
-    let groups =
-        nix::unistd::getgrouplist(&text, user.gid).map_err(|errno| failed(errno.desc()))?;
-    Ok((user.uid, user.gid, groups))
-}
-
-impl From<LaunchError> for io::Error {
-    fn from(error: LaunchError) -> Self {
-        Self::other(error)
+    if let Some((uid, gid)) = text.split_once(':') {
+        let number = |text: &str| {
+            text.parse::<u32>()
+                .map_err(|_| failed("UID:GID are two numbers"))
+        };
+        let (uid, gid) = (Uid::from_raw(number(uid)?), Gid::from_raw(number(gid)?));
+        return Ok((uid, gid, vec![gid]));
     }
+    let by_name = User::from_name(text).map_err(|errno| failed(errno.desc()))?;
+    let user = match (by_name, text.parse()) {
+        (Some(user), _) => user,
+        (None, Ok(number)) => User::from_uid(Uid::from_raw(number))
+            .map_err(|errno| failed(errno.desc()))?
+            .ok_or_else(|| failed("no user has this number; UID:GID needs none"))?,
+        (None, Err(_)) => return Err(failed("no such user; see getent passwd")),
+    };
+    let name = CString::new(user.name.as_str()).map_err(|_| failed("no such user"))?;
+    let groups =
+        nix::unistd::getgrouplist(&name, user.gid).map_err(|errno| failed(errno.desc()))?;
+    Ok((user.uid, user.gid, groups))
 }

@@ -19,5 +19,5 @@ mod signals;
 pub mod stopped;
 mod tracees;
 
-pub use engine::{Clock, Config, Engine, Mechanism, Trace, start};
+pub use engine::{Clock, Config, Engine, Finished, Mechanism, Trace, start};
 pub use launch::{LaunchError, Program};

@@ -58,6 +58,7 @@ pub struct Outbox {
 /// The output's end.
 #[derive(Debug)]
 pub struct Inbox {
+    keep_step: bool,
     receiver: Receiver<Event>,
     progress: Arc<Progress>,
     alarm: Alarm,
@@ -78,6 +79,7 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
     (
         outbox,
         Inbox {
+            keep_step,
             receiver,
             progress,
             alarm,
@@ -184,6 +186,11 @@ impl Inbox {
     /// The next event, if one is there already.
     pub fn next_now(&self) -> Option<Event> {
         self.receiver.try_recv().ok()
+    }
+
+    /// Whether threads wait for what they did to be shown.
+    pub fn in_step(&self) -> bool {
+        self.keep_step
     }
 
     /// Says that one event has been dealt with.

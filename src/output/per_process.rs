@@ -1,0 +1,51 @@
+//! An output for each process, made when the process first has something to tell (`-ff`).
+
+use std::collections::HashMap;
+use std::io;
+
+use super::Output;
+use crate::story::{Told, What};
+use crate::tracer::event::Change;
+
+/// Divides what is told among outputs by process. What is nobody's goes to the one made last.
+pub struct PerProcess<F> {
+    open: F,
+    outputs: HashMap<i32, Box<dyn Output>>,
+    last: i32,
+}
+
+impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> PerProcess<F> {
+    /// `open` makes the output of a process.
+    pub fn new(open: F) -> Self {
+        Self { open, outputs: HashMap::new(), last: 0 }
+    }
+}
+
+impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> Output for PerProcess<F> {
+    fn show(&mut self, told: &Told) -> io::Result<()> {
+        let pid = told.who.as_ref().map_or(self.last, |who| who.pid);
+        if !self.outputs.contains_key(&pid) {
+            self.outputs.insert(pid, (self.open)(pid)?);
+            self.last = pid;
+        }
+        if let Some(output) = self.outputs.get_mut(&pid) {
+            output.show(told)?;
+        }
+        // A number may come again for another process, whose file it then is too; an open file for each that ever was would run out.
+        if let What::Process(event) = &told.what
+            && matches!(event.change, Change::Ended { process: true, .. })
+            && let Some(mut output) = self.outputs.remove(&pid)
+        {
+            output.finish()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.outputs.values_mut().try_for_each(|output| output.flush())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.outputs.values_mut().try_for_each(|output| output.finish())
+    }
+}

@@ -1,0 +1,247 @@
+//! One run: the tracer on this thread, story and output on another, a bounded queue between them.
+
+use std::io::{self, IsTerminal, Write};
+
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::cli::{self, Options};
+use crate::demo::{self, Servers};
+use crate::destination::Place;
+use crate::output::Output;
+use crate::story::{self, Story};
+use crate::syscall::{Limits, Selection};
+use crate::tracer::alarm::block_signals;
+use crate::tracer::event::Status;
+use crate::tracer::outbox::{Inbox, queue};
+use crate::tracer::{Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, start};
+use crate::{front, showing};
+
+/// How often the story is asked what is still waited for.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Why a run failed, by no fault of the program's.
+#[derive(Debug)]
+pub struct Failure {
+    /// One line: what failed, on what, and what to do next.
+    pub message: String,
+    /// The exit status that says so: 125 to 127, as env(1) has them.
+    pub status: i32,
+}
+
+impl Failure {
+    fn own(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            status: cli::FAILURE.into(),
+        }
+    }
+}
+
+impl From<LaunchError> for Failure {
+    fn from(error: LaunchError) -> Self {
+        Self {
+            message: error.to_string(),
+            status: error.exit_status(),
+        }
+    }
+}
+
+/// Traces the program that the options name.
+///
+/// # Errors
+/// What kept it from running, or its trace from being written while it succeeded.
+pub fn run(options: Options) -> Result<Status, Failure> {
+    trace(options, None)
+}
+
+/// Traces the demo's client against the demo's own servers, and says what to try next.
+///
+/// # Errors
+/// As [`run`].
+pub fn demo(mut options: Options) -> Result<Status, Failure> {
+    let servers = Servers::bind()
+        .map_err(|error| Failure::own(format!("the demo needs a socket on 127.0.0.1: {error}")))?;
+    options.command = servers.client_command();
+    let status = trace(options, Some(servers))?;
+    let own_name = std::env::args()
+        .next()
+        .unwrap_or_else(|| "sockstrace".to_owned());
+    let _closed = io::stderr().write_all(demo::farewell(&own_name, is_installed).as_bytes());
+    Ok(status)
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> {
+    for warning in &options.warnings {
+        complain(warning);
+    }
+    let lost = |what: &str, error: io::Error| Failure::own(format!("{what}: {error}"));
+    let mut report = match options.wait {
+        true => None,
+        false => Some(
+            front::split().map_err(|error| lost("cannot start a process for --no-wait", error))?,
+        ),
+    };
+    let mask = block_signals();
+    let place = Place::open(&options.destination).map_err(Failure::own)?;
+    let keep_step = place
+        .descriptor()
+        .is_some_and(|descriptor| descriptor.is_terminal());
+    let explain = servers.is_some();
+    let program = Program {
+        argv: options.command.clone(),
+        environment: options.environment.clone(),
+        user: options.user.clone(),
+    };
+    let config = config(&options);
+    let trace = start(&program, &config, mask)?;
+    let debug_engine = options.debug_engine;
+    if debug_engine {
+        complain(if trace.filtered {
+            "engine: a seccomp filter stops calls by their number"
+        } else {
+            "engine: every call stops (PTRACE_SYSCALL)"
+        });
+    }
+    if let Some(servers) = servers {
+        servers
+            .serve()
+            .map_err(|error| lost("cannot start the demo's servers", error))?;
+    }
+    let (outbox, inbox) = queue(keep_step, trace.alarm.clone());
+    let (clock, began) = (trace.clock(), trace.began);
+    let story = Story::new(story_options(&options));
+    let name = place_name(&options.destination);
+    let narrator = thread::Builder::new()
+        .name("output".to_owned())
+        .spawn(move || {
+            let output = showing::output(&options, place, began, explain);
+            narrate(inbox, story, output, clock)
+        })
+        .map_err(|error| lost("cannot start a thread", error))?;
+    let mut narrator = Some(narrator);
+    let mut written = Ok(());
+    let Finished { status, stops } = Engine::new(trace, config, outbox).run(|status| {
+        written = narrator
+            .take()
+            .map_or(Ok(()), |narrator| join(narrator, &name));
+        if let Some(report) = report.take() {
+            report.send(status);
+        }
+    });
+    if let Some(narrator) = narrator {
+        written = join(narrator, &name);
+    }
+    if debug_engine {
+        complain(&format!("engine: {stops} stops"));
+    }
+    match written {
+        Err(failure) if status == Status::Exited(0) => Err(failure),
+        _ => Ok(status),
+    }
+}
+
+/// What the tracer needs to know.
+fn config(options: &Options) -> Config {
+    Config {
+        mechanism: match options.engine {
+            cli::Engine::Auto => Mechanism::Auto,
+            cli::Engine::Number => Mechanism::Number,
+            cli::Engine::Syscall => Mechanism::Syscall,
+        },
+        follow: options.follow,
+        stay_for_children: options.wait,
+        all_descriptors: options.all_descriptors,
+        named: options.trace.clone().unwrap_or_default(),
+        refuse_io_uring: options.no_io_uring,
+        limits: Limits {
+            data: showing::bytes_wanted(options),
+            ..Limits::default()
+        },
+    }
+}
+
+fn story_options(options: &Options) -> story::Options {
+    story::Options {
+        verbose: options.verbose,
+        shown: options.trace.clone(),
+        named: options.trace.clone().unwrap_or_else(Selection::default),
+        follow: options.follow,
+    }
+}
+
+/// Story and output, until the tracer has ended or the output fails.
+fn narrate(
+    inbox: Inbox,
+    mut story: Story,
+    mut output: Box<dyn Output>,
+    clock: Clock,
+) -> io::Result<()> {
+    let mut waits_since = 0;
+    loop {
+        let event = match inbox.next_now() {
+            Some(event) => Some(event),
+            None => {
+                output.flush()?;
+                match inbox.next(TICK) {
+                    Ok(event) => event,
+                    Err(_closed) => break,
+                }
+            }
+        };
+        let now = clock.now();
+        if now >= waits_since + TICK.as_nanos() as u64 {
+            waits_since = now;
+            for told in story.tick(now) {
+                output.show(&told)?;
+            }
+        }
+        if let Some(event) = event {
+            for told in story.tell(event) {
+                output.show(&told)?;
+            }
+            if inbox.in_step() {
+                output.flush()?;
+            }
+            inbox.done();
+        }
+    }
+    for told in story.end(clock.now()) {
+        output.show(&told)?;
+    }
+    output.finish()
+}
+
+/// Waits for the output to end, and says what became of it.
+fn join(narrator: JoinHandle<io::Result<()>>, name: &str) -> Result<(), Failure> {
+    match narrator.join() {
+        Ok(Ok(())) => Ok(()),
+        // Whoever read the trace has seen enough.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Ok(Err(error)) => Err(Failure::own(format!(
+            "the trace in {name} is not complete: {error}"
+        ))),
+        // The panic has said its own line.
+        Err(_panic) => Err(Failure::own(
+            "the trace ended early by a bug of ours; the program was not touched by it",
+        )),
+    }
+}
+
+fn place_name(destination: &cli::Destination) -> String {
+    match destination {
+        cli::Destination::StandardError => "standard error".to_owned(),
+        cli::Destination::File { path, .. } => path.display().to_string(),
+        cli::Destination::Command(command) => command.display().to_string(),
+    }
+}
+
+/// A line of ours on standard error; where that is closed, nobody can be told.
+fn complain(message: &str) {
+    let _closed = writeln!(io::stderr(), "sockstrace: {message}");
+}

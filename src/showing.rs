@@ -1,0 +1,116 @@
+//! What the command line wishes to see, as outputs.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cli::{self, Message, Options, Set, Stamp, Status, Strings};
+use crate::destination::{self, Place};
+use crate::output::per_process::PerProcess;
+use crate::output::several::Several;
+use crate::output::summary::{Sort, Summary};
+use crate::output::text::{Settings, Text};
+use crate::output::time::{Clock, Wall};
+use crate::output::{Descriptors, Hex, Output};
+use crate::terminal::Abilities;
+
+/// The most bytes that are copied for a dump of a call's data.
+const DUMPED: usize = 1 << 20;
+
+/// How many bytes of each call's data the tracer is to copy.
+pub fn bytes_wanted(options: &Options) -> usize {
+    let dumps = !options.dump_read.is_empty() || !options.dump_write.is_empty();
+    if dumps {
+        options.string_limit.max(DUMPED)
+    } else {
+        options.string_limit
+    }
+}
+
+/// Makes the outputs of a run that began at `began` and is to be written to `place`. With `explain`, a sentence follows each stage.
+pub fn output(
+    options: &Options,
+    place: Place,
+    began: SystemTime,
+    explain: bool,
+) -> Box<dyn Output> {
+    let settings = settings(options, &place, began, explain);
+    if let cli::Destination::File {
+        path,
+        append,
+        per_process: true,
+    } = &options.destination
+    {
+        let (path, append) = (path.clone(), *append);
+        return Box::new(PerProcess::new(move |pid| {
+            let file = destination::file(&destination::per_process(&path, pid), append)
+                .map_err(io::Error::other)?;
+            Ok(Box::new(Text::new(file, settings.clone())))
+        }));
+    }
+    let place = Shared(Rc::new(RefCell::new(place)));
+    let mut outputs: Vec<Box<dyn Output>> = Vec::new();
+    if options.summary != cli::Summary::Only {
+        outputs.push(Box::new(Text::new(place.clone(), settings)));
+    }
+    if options.summary != cli::Summary::None {
+        outputs.push(Box::new(Summary::new(place, Sort::default())));
+    }
+    Box::new(Several(outputs))
+}
+
+fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) -> Settings {
+    let abilities = Abilities::of(place.descriptor(), options.color);
+    let wall = began.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Settings {
+        colour: abilities.colours,
+        unicode: abilities.unicode,
+        width: abilities.width,
+        clock: match options.stamp {
+            Stamp::Elapsed => Clock::SinceStart,
+            Stamp::TimeOfDay(precision) => Clock::Day(precision.digits() as u8),
+            Stamp::Unix(precision) => Clock::Epoch(precision.digits() as u8),
+        },
+        relative: options.relative.map(|precision| precision.digits() as u8),
+        durations: options.call_times.map(|precision| precision.digits() as u8),
+        wall_start: Wall {
+            seconds: wall.as_secs() as i64,
+            nanos: wall.subsec_nanos(),
+        },
+        hex: match options.strings {
+            Strings::Octal => Hex::No,
+            Strings::HexEscapes => Hex::Characters,
+            Strings::NonAsciiInHex => Hex::Strings,
+            Strings::Hex => Hex::All,
+        },
+        dump_read: descriptors(&options.dump_read),
+        dump_write: descriptors(&options.dump_write),
+        verbose: options.verbose,
+        explain,
+        ..Settings::default()
+    }
+}
+
+fn descriptors(set: &Set<i32>) -> Descriptors {
+    match set.parts() {
+        ([], false) => Descriptors::None,
+        ([], true) => Descriptors::All,
+        (named, false) => Descriptors::Only(named.iter().copied().collect()),
+        (named, true) => Descriptors::AllBut(named.iter().copied().collect()),
+    }
+}
+
+/// One place for several outputs.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Place>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().flush()
+    }
+}
