@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Args, Command, Parser, ValueHint};
+use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
 use super::options::{Engine, Precision, Stamp, Strings, When};
@@ -254,11 +254,6 @@ pub(super) struct Other {
     #[arg(long)]
     pub demo: bool,
 
-    /// The process that --demo traces
-    #[arg(long, hide = true, num_args = 2, value_names = ["NAMESERVER_PORT", "HTTP_PORT"])]
-    #[arg(conflicts_with_all = ["command", "demo"])]
-    pub demo_client: Option<Vec<u16>>,
-
     /// Show the most used options
     #[arg(short)]
     pub help_short: bool,
@@ -272,14 +267,17 @@ pub(super) struct Other {
     pub version: bool,
 }
 
-/// The command line with all that strace has too, which no help lists.
-pub(super) fn with_strace(command: Command) -> Command {
+/// The hidden flag that makes a process the demo's client: NAMESERVER_PORT HTTP_PORT.
+pub(super) const DEMO_CLIENT: &str = "demo-client";
+
+/// The command line with what no help lists: strace's other options, and the demo's client.
+pub(super) fn with_hidden(command: Command) -> Command {
     let qualifiers = QUALIFIERS.iter().map(|qualifier| {
         let (first, others) = qualifier
             .long
             .split_first()
             .expect("every qualifier has a long option");
-        let arg = clap::Arg::new(*first)
+        let arg = Arg::new(*first)
             .long(first)
             .aliases(others)
             .hide(true)
@@ -292,9 +290,15 @@ pub(super) fn with_strace(command: Command) -> Command {
             None => arg.allow_hyphen_values(true),
         }
     });
+    let client = Arg::new(DEMO_CLIENT)
+        .long(DEMO_CLIENT)
+        .hide(true)
+        .num_args(2)
+        .value_parser(value_parser!(u16));
     command
         .args(qualifiers)
         .args(strace::ROWS.iter().map(strace::Row::arg))
+        .arg(client)
 }
 
 fn bytes(text: &str) -> Result<usize, String> {

@@ -4,20 +4,20 @@ mod args;
 mod help;
 mod options;
 mod qualify;
+mod refusal;
 mod set;
 mod strace;
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
     Destination, Engine, Message, Options, Precision, Stamp, Status, Strings, Summary, When,
 };
+pub use refusal::Refusal;
 pub use set::Set;
 
 use args::Arguments;
@@ -43,33 +43,26 @@ pub enum Invocation {
     Print(String),
 }
 
-/// Why the command line cannot be carried out: one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal(String);
-
-impl Refusal {
-    /// A mistake, which the help may mend.
-    fn new(what: impl fmt::Display) -> Self {
-        Self(format!("{what}; try 'sockstrace --help'"))
-    }
-
-    /// What needs no further reading.
-    fn final_word(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
 /// The flags as the help, the manual page and the completions list them.
 pub fn command() -> clap::Command {
     Arguments::command()
+}
+
+/// strace's options that are no flags of ours, as a person writes them, each with our answer: none where it is always on.
+pub fn strace_answers() -> Vec<(String, Option<&'static str>)> {
+    let options = strace::ROWS.iter().map(|row| match row.answer {
+        strace::Answer::AlwaysOn => (row.written(), None),
+        strace::Answer::Refused(why) => (row.written(), Some(why)),
+    });
+    let qualifiers = qualify::QUALIFIERS.iter().filter_map(|qualifier| {
+        let written = format!("-e {}", qualifier.names[0]);
+        match qualifier.meaning {
+            qualify::Meaning::Sets(_) => None,
+            qualify::Meaning::AlwaysOn => Some((written, None)),
+            qualify::Meaning::Refused(why) => Some((written, Some(why))),
+        }
+    });
+    options.chain(qualifiers).collect()
 }
 
 /// Reads the command line, its first item being our own name.
@@ -78,9 +71,11 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let mut command = args::with_strace(Arguments::command());
-    let matches = command.try_get_matches_from_mut(line).map_err(reword)?;
-    let arguments = Arguments::from_arg_matches(&matches).map_err(reword)?;
+    let mut command = args::with_hidden(Arguments::command());
+    let matches = command
+        .try_get_matches_from_mut(line)
+        .map_err(Refusal::from)?;
+    let arguments = Arguments::from_arg_matches(&matches).map_err(Refusal::from)?;
     let other = &arguments.other;
     if other.help_short {
         return Ok(Invocation::Print(help::SHORT.into()));
@@ -93,7 +88,9 @@ where
     if other.version {
         return Ok(Invocation::Print(Arguments::command().render_version()));
     }
-    if let Some(&[nameserver_port, http_port]) = other.demo_client.as_deref() {
+    if let Some(ports) = matches.get_many::<u16>(args::DEMO_CLIENT)
+        && let [nameserver_port, http_port] = *ports.copied().collect::<Vec<_>>()
+    {
         return Ok(Invocation::DemoClient {
             nameserver_port,
             http_port,
@@ -314,65 +311,4 @@ fn split_variable(variable: &OsStr) -> (OsString, Option<OsString>) {
         ),
         None => (variable.into(), None),
     }
-}
-
-/// clap's error as one line.
-fn reword(error: clap::Error) -> Refusal {
-    let context = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => {
-            Some(text.escape_debug().to_string().replace("\\'", "'"))
-        }
-        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
-        _ => None,
-    };
-    // clap names an option with its value: "--string-limit <BYTES>".
-    let bare = |option: String| {
-        option
-            .split(['=', ' ', '[', '.'])
-            .next()
-            .map(str::to_owned)
-            .unwrap_or_default()
-    };
-    let option = context(ContextKind::InvalidArg)
-        .map(bare)
-        .unwrap_or_default();
-    let value = context(ContextKind::InvalidValue).unwrap_or_default();
-    let why = match (
-        std::error::Error::source(&error),
-        error.get(ContextKind::ValidValue),
-    ) {
-        (Some(source), _) => format!(": {source}"),
-        (None, Some(ContextValue::Strings(valid))) => {
-            format!(": it is one of {}", valid.join(", "))
-        }
-        _ => String::new(),
-    };
-    Refusal::new(match error.kind() {
-        ErrorKind::UnknownArgument => match context(ContextKind::SuggestedArg) {
-            Some(suggested) => format!("unknown option '{option}', is '{suggested}' meant?"),
-            None => format!("unknown option '{option}'"),
-        },
-        ErrorKind::InvalidValue if value.is_empty() => format!("{option} needs a value"),
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            format!("{option} cannot be '{value}'{why}")
-        }
-        ErrorKind::TooManyValues => format!("{option} takes no value, but was given '{value}'"),
-        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
-            format!("{option} needs more values")
-        }
-        ErrorKind::NoEquals => format!("{option} takes its value after '='"),
-        ErrorKind::ArgumentConflict => match context(ContextKind::PriorArg).map(bare) {
-            Some(prior) => format!("{option} and {prior} cannot be had together"),
-            None => format!("{option} cannot be had with the others"),
-        },
-        ErrorKind::InvalidUtf8 => "an option's value is no UTF-8".into(),
-        _ => {
-            let text = error.to_string();
-            text.lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ")
-                .to_owned()
-        }
-    })
 }

@@ -78,27 +78,25 @@ pub(super) const ROWS: &[Row] = &[
         Some("i"),
         &["instruction-pointer"],
         Value::None,
-        Refused("where in the program a call was made is not shown yet; strace -i shows it"),
+        Refused("where in the program a call was made is not shown yet; strace shows it"),
     ),
     row(
         Some("I"),
         &["interruptible"],
         Value::Required,
-        Refused(
-            "there is nothing to choose: Ctrl-C and Ctrl-Z reach the program as if it were untraced",
-        ),
+        Refused("Ctrl-C and Ctrl-Z reach the program as if it were untraced"),
     ),
     row(
         Some("k"),
         &["stack-trace", "stack-traces"],
         Value::Optional,
-        Refused("call stacks are not shown yet; strace -k shows them"),
+        Refused("call stacks are not shown yet; strace shows them"),
     ),
     row(
         None,
         &["stack-trace-frame-limit"],
         Value::Required,
-        Refused("call stacks are not shown yet; strace -k shows them"),
+        Refused("call stacks are not shown yet; strace shows them"),
     ),
     row(None, &["kill-on-exit"], Value::None, AlwaysOn),
     row(
@@ -124,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         &["attach"],
         Value::Required,
         Refused(
-            "attaching to a running process is not there yet; start the program itself: sockstrace PROGRAM [ARGS]...",
+            "attaching to a running process is not there yet; start the program under sockstrace",
         ),
     ),
     row(
