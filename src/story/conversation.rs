@@ -31,9 +31,9 @@ pub struct Conversation {
     /// Who moved data first: the one who asks, as the other answers.
     asker: Option<Direction>,
     /// When the asker's latest burst ended, until the first byte back.
-    pub asked: Option<Nanos>,
+    asked: Option<Nanos>,
     /// How often it was said that an answer is still waited for.
-    pub reminded: usize,
+    pub(super) reminded: usize,
     /// Whether shutdown(2) ended our receiving: an end of data is our own doing then.
     deaf: bool,
 }
@@ -93,7 +93,7 @@ const FASTOPEN: u64 = 0x2000_0000;
 
 impl Conversation {
     /// A conversation about which nothing is known but its socket.
-    pub fn new(number: u64, socket: Socket) -> Self {
+    pub(super) fn new(number: u64, socket: Socket) -> Self {
         Self {
             number,
             socket,
@@ -138,8 +138,14 @@ impl Conversation {
         matches!(self.part, Part::Listener(_))
     }
 
+    /// Since when our own request has had no answer; nothing on the side that answers.
+    pub(super) fn unanswered_since(&self) -> Option<Nanos> {
+        let asks = self.asker == Some(Direction::Out) && self.part != Part::Accepted;
+        self.asked.filter(|_| asks)
+    }
+
     /// Takes in a call on it that has blocked: whom connect(2) is waiting for.
-    pub fn expect(&mut self, event: &CallEvent) {
+    pub(super) fn expect(&mut self, event: &CallEvent) {
         if event.call.row.role == Role::Connect && self.link == Link::None {
             self.peer = event.call.address().cloned();
             self.part = Part::Connector;
@@ -147,7 +153,7 @@ impl Conversation {
     }
 
     /// Takes in a finished call on it. `ready` says whether polling has reported anything to its process since the handshake began.
-    pub fn learn(&mut self, event: &CallEvent, ready: bool) -> Learned {
+    pub(super) fn learn(&mut self, event: &CallEvent, ready: bool) -> Learned {
         let call = &event.call;
         if let Some(direction) = bytes::direction(event) {
             return match call.outcome.value() {
@@ -404,7 +410,7 @@ impl Conversation {
     }
 
     /// A peer came by this listener: what it says about the new conversation.
-    pub fn accepted_from(&mut self, listener: Option<&Self>, event: &CallEvent) -> Meaning {
+    pub(super) fn accepted_from(&mut self, listener: Option<&Self>, event: &CallEvent) -> Meaning {
         self.part = Part::Accepted;
         self.link = Link::Connected;
         self.born = Some(event.end);
@@ -417,7 +423,7 @@ impl Conversation {
     }
 
     /// What is to be said at its end, `open` if that is only the end of the trace.
-    pub fn farewell(&mut self, now: Nanos, open: bool) -> Farewell {
+    pub(super) fn farewell(&mut self, now: Nanos, open: bool) -> Farewell {
         let fate = match self.part {
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),

@@ -28,6 +28,23 @@ pub struct Told {
     pub importance: Importance,
 }
 
+impl Told {
+    /// Something ordinary that happened to nobody's conversation.
+    pub fn new(what: What, who: Option<Who>, time: Nanos) -> Self {
+        Self {
+            what,
+            who,
+            time,
+            conversation: None,
+            stage: None,
+            meaning: None,
+            took: None,
+            folds: false,
+            importance: Importance::Ordinary,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum What {
