@@ -27,12 +27,12 @@ Usage: sockstrace [OPTIONS] PROGRAM [ARGS]...   as: sockstrace curl example.com
 
 /// What `--help` says below the options.
 pub(super) const EXPRESSIONS: &str = "\
-Expressions of -e, [QUALIFIER=]VALUES; each may also be written --QUALIFIER=VALUES:
-  trace=SET     show these calls: names, classes (%network), /REGEX, joined by commas;
-                ! before them: all others. Without a qualifier, -e means this
+Expressions of -e, each also a long option, as in --trace=SET:
+  trace=SET     show these calls: names, classes (%network) and /REGEX, joined
+                by commas; after ! all others. -e SET means this too
   status=SET    show calls that ended so: successful, failed, unfinished
   signal=SET    show these signals
-  quiet=SET     leave out messages of the kinds attach, exit, thread-execve
+  quiet=SET     leave out messages: attach, exit, thread-execve
   read=SET      dump in full what comes in by these descriptors
   write=SET     dump in full what goes out by these descriptors
   raw=SET       show the arguments of these calls as numbers

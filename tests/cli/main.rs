@@ -1,7 +1,7 @@
 //! The command line: strace's options against our answers, the program's own arguments untouched, one line for every mistake.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use sockstrace::cli::{
@@ -367,5 +367,51 @@ fn control_characters_of_an_argument_are_escaped() {
             text.chars().all(|character| !character.is_control()),
             "{text:?}"
         );
+    }
+}
+
+#[test]
+fn odd_values_are_answered_and_never_panic() {
+    let flags = cli::command()
+        .get_opts()
+        .flat_map(|option| {
+            let short = option.get_short().map(|short| format!("-{short}"));
+            let long = option.get_long().map(|long| format!("--{long}"));
+            short.into_iter().chain(long).collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>();
+    assert!(flags.len() > 40, "{flags:?}");
+    let qualifiers = [
+        "trace=", "status=", "signal=", "quiet=", "read=", "write=", "raw=",
+    ];
+    let flags = flags
+        .into_iter()
+        .chain(qualifiers.map(|qualifier| format!("-e{qualifier}")));
+    for flag in flags {
+        for value in [
+            b"".as_slice(),
+            b"=",
+            b"!",
+            b"!!,",
+            b",,",
+            b"\xff\xfe",
+            b"\x1b[2J",
+            b"-1",
+            b"99999999999999999999",
+            "π".as_bytes(),
+        ] {
+            let joined = OsString::from_vec([flag.as_bytes(), value].concat());
+            let apart = [OsString::from(&flag), OsString::from_vec(value.to_vec())];
+            for line in [vec![joined], apart.to_vec()] {
+                let line: Vec<_> = line.into_iter().chain([OsString::from("x")]).collect();
+                if let Err(refusal) = parse(&line) {
+                    let text = refusal.to_string();
+                    assert!(
+                        text.chars().all(|character| !character.is_control()),
+                        "{line:?}: {text:?}"
+                    );
+                }
+            }
+        }
     }
 }
