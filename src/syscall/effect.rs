@@ -1,6 +1,10 @@
 //! What a call does to the descriptor table of its process.
 
-use super::Call;
+use syscalls::Sysno;
+
+use super::calls::CLOEXEC;
+use super::table::CloseOnExec;
+use super::{Call, Outcome, Value, control};
 
 /// Where a new descriptor leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,207 @@ pub enum Effect {
 }
 
 /// The changes that a finished call made, in their order.
-pub fn effects(_call: &Call) -> Vec<Effect> {
-    Vec::new()
+pub fn effects(call: &Call) -> Vec<Effect> {
+    let args = &call.raw.args;
+    let number = call.row.number;
+    // close(2): whatever it says, the descriptor is gone, unless there was none.
+    if number == Sysno::close {
+        let gone = !matches!(
+            call.outcome,
+            Outcome::Error(libc::EBADF) | Outcome::Unfinished
+        );
+        return if gone {
+            vec![Effect::Closes { fd: args[0] as i32 }]
+        } else {
+            Vec::new()
+        };
+    }
+    let Some(value) = call.outcome.value() else {
+        return Vec::new();
+    };
+    let result = value as i32;
+    let cloexec = call.row.opens.is_some_and(|flag| starts_with(flag, call));
+    let opens = |fd, origin| Effect::Opens {
+        fd,
+        origin,
+        cloexec,
+    };
+    match number {
+        Sysno::socket => vec![opens(result, socket(args))],
+        Sysno::socketpair => pair(call).map(|fd| opens(fd, socket(args))).collect(),
+        Sysno::accept | Sysno::accept4 => vec![opens(result, Origin::AcceptedFrom(args[0] as i32))],
+        // dup2 onto itself does nothing, not even to the flag.
+        Sysno::dup2 if args[0] as i32 == result => Vec::new(),
+        Sysno::dup | Sysno::dup2 | Sysno::dup3 => vec![opens(result, Origin::Same(args[0] as i32))],
+        Sysno::pidfd_getfd => vec![opens(result, Origin::Elsewhere)],
+        Sysno::close_range => close_range(args[0] as u32, args[1] as u32, args[2] as u32),
+        Sysno::fcntl => fcntl(args, result),
+        Sysno::ioctl => ioctl(args, result),
+        Sysno::recvmsg | Sysno::recvmmsg => received(call),
+        Sysno::getsockopt => peer_pidfd(call),
+        Sysno::unshare if args[0] & libc::CLONE_FILES as u64 != 0 => vec![Effect::UnsharesTable],
+        // It changes the mask of a signalfd that is there already.
+        Sysno::signalfd | Sysno::signalfd4 if args[0] as i32 != -1 => Vec::new(),
+        Sysno::pipe | Sysno::pipe2 => pair(call).map(|fd| opens(fd, Origin::File)).collect(),
+        _ if call.row.opens.is_some() => vec![opens(result, Origin::File)],
+        _ => Vec::new(),
+    }
 }
+
+/// Whether the descriptors that a call makes start with the close-on-exec flag.
+fn starts_with(flag: CloseOnExec, call: &Call) -> bool {
+    match flag {
+        CloseOnExec::Never => false,
+        CloseOnExec::Always => true,
+        CloseOnExec::Bit(index, bit) => call.raw.args[index] & bit != 0,
+        CloseOnExec::Field(index) => match call.args.get(index).map(|arg| &arg.value) {
+            Some(Value::Struct(fields)) => {
+                fields.iter().any(|(name, value)| matches!((*name, value), ("flags", Value::Flags(_, bits)) if bits & CLOEXEC != 0))
+            }
+            _ => false,
+        },
+    }
+}
+
+/// What socket and socketpair make.
+fn socket(args: &[u64; 6]) -> Origin {
+    let kind = args[1] as i32 & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+    Origin::Socket {
+        domain: args[0] as i32,
+        kind,
+        protocol: args[2] as i32,
+    }
+}
+
+/// The two descriptors that the call stored.
+fn pair(call: &Call) -> impl Iterator<Item = i32> {
+    let stored = call.args.iter().find_map(|arg| match &arg.value {
+        Value::List { items, .. } => Some(items.as_slice()),
+        _ => None,
+    });
+    stored.unwrap_or(&[]).iter().filter_map(|item| match item {
+        Value::Fd(fd) => Some(*fd),
+        _ => None,
+    })
+}
+
+fn close_range(first: u32, last: u32, flags: u32) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if flags & libc::CLOSE_RANGE_UNSHARE != 0 {
+        effects.push(Effect::UnsharesTable);
+    }
+    effects.push(match flags & libc::CLOSE_RANGE_CLOEXEC {
+        0 => Effect::ClosesRange { first, last },
+        _ => Effect::CloseOnExec {
+            first,
+            last,
+            on: true,
+        },
+    });
+    effects
+}
+
+fn fcntl(args: &[u64; 6], result: i32) -> Vec<Effect> {
+    let fd = args[0] as i32;
+    match args[1] as i32 {
+        libc::F_DUPFD => vec![Effect::Opens {
+            fd: result,
+            origin: Origin::Same(fd),
+            cloexec: false,
+        }],
+        libc::F_DUPFD_CLOEXEC => vec![Effect::Opens {
+            fd: result,
+            origin: Origin::Same(fd),
+            cloexec: true,
+        }],
+        libc::F_SETFD => vec![flag(fd, args[2] as i32 & libc::FD_CLOEXEC != 0)],
+        _ => Vec::new(),
+    }
+}
+
+fn ioctl(args: &[u64; 6], result: i32) -> Vec<Effect> {
+    let fd = args[0] as i32;
+    match u64::from(args[1] as u32) {
+        FIOCLEX => vec![flag(fd, true)],
+        FIONCLEX => vec![flag(fd, false)],
+        // The file of a UNIX socket's path (unix(7)), and the network namespace of a socket.
+        SIOCUNIXFILE | SIOCGSKNS => vec![Effect::Opens {
+            fd: result,
+            origin: Origin::File,
+            cloexec: true,
+        }],
+        _ => Vec::new(),
+    }
+}
+
+/// The close-on-exec flag of one descriptor.
+fn flag(fd: i32, on: bool) -> Effect {
+    Effect::CloseOnExec {
+        first: fd as u32,
+        last: fd as u32,
+        on,
+    }
+}
+
+/// The descriptors that came with messages.
+fn received(call: &Call) -> Vec<Effect> {
+    let flags = if call.row.number == Sysno::recvmsg {
+        call.raw.args[2]
+    } else {
+        call.raw.args[3]
+    };
+    let cloexec = flags & libc::MSG_CMSG_CLOEXEC as u64 != 0;
+    let headers: Vec<&[(&str, Value)]> = match call.args.get(1).map(|arg| &arg.value) {
+        Some(Value::Struct(header)) => vec![header],
+        Some(Value::List { items, .. }) => items
+            .iter()
+            .filter_map(|message| match message {
+                Value::Struct(fields) => {
+                    fields
+                        .iter()
+                        .find_map(|(name, value)| match (*name, value) {
+                            ("msg_hdr", Value::Struct(header)) => Some(header.as_slice()),
+                            _ => None,
+                        })
+                }
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let passed = headers.into_iter().flat_map(control::descriptors);
+    passed
+        .map(|passed| match passed.pidfd {
+            false => Effect::Opens {
+                fd: passed.fd,
+                origin: Origin::Elsewhere,
+                cloexec,
+            },
+            true => Effect::Opens {
+                fd: passed.fd,
+                origin: Origin::File,
+                cloexec: true,
+            },
+        })
+        .collect()
+}
+
+/// SO_PEERPIDFD gives a new descriptor for the peer's process.
+fn peer_pidfd(call: &Call) -> Vec<Effect> {
+    if call.raw.args[1] as i32 != libc::SOL_SOCKET || call.raw.args[2] as u32 != SO_PEERPIDFD {
+        return Vec::new();
+    }
+    pair(call)
+        .map(|fd| Effect::Opens {
+            fd,
+            origin: Origin::File,
+            cloexec: true,
+        })
+        .collect()
+}
+
+const FIONCLEX: u64 = libc::FIONCLEX;
+const FIOCLEX: u64 = libc::FIOCLEX;
+const SIOCGSKNS: u64 = 0x894c;
+const SIOCUNIXFILE: u64 = 0x89e0;
+const SO_PEERPIDFD: u32 = 77;

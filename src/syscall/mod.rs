@@ -4,12 +4,19 @@
 //! tell (a length that the kernel will overwrite), [`decode::finish`] decodes the call when its result is known.
 
 pub mod call;
+mod calls;
+pub mod command;
+mod control;
 pub mod decode;
 pub mod effect;
+pub mod errno;
 pub mod memory;
 pub mod names;
+pub mod option;
 pub mod select;
+pub mod shape;
 pub mod sockaddr;
+mod structures;
 pub mod table;
 
 pub use call::{Arg, Call, Data, Outcome, Raw, Value};
@@ -19,4 +26,4 @@ pub use memory::{Memory, NoMemory};
 pub use names::Names;
 pub use select::Selection;
 pub use sockaddr::SockAddr;
-pub use table::{Role, Row, row};
+pub use table::{Role, Row, row, rows};

@@ -1,0 +1,127 @@
+//! Control messages (cmsg(3)): what travels beside the data of sendmsg and recvmsg.
+
+use super::shape::{Shape, signed, unsigned};
+use super::{Limits, Value, option};
+
+/// sizeof(struct cmsghdr): cmsg_len, cmsg_level, cmsg_type.
+const HEADER: usize = 16;
+
+/// SCM_MAX_FD: the most descriptors in one message (include/net/scm.h).
+const MOST_DESCRIPTORS: usize = 253;
+
+/// The messages in a buffer of control messages; nothing where it holds none. Messages beyond the limit of items are left out,
+/// unless they bring descriptors.
+pub fn decode(buffer: &[u8], limits: Limits) -> Option<Value> {
+    let mut items = Vec::new();
+    let mut more = false;
+    let mut rest = buffer;
+    while let Some(header) = rest.get(..HEADER) {
+        let len = usize::try_from(unsigned(header, 8)).unwrap_or(usize::MAX);
+        if len < HEADER {
+            break;
+        }
+        let (level, kind) = (
+            signed(&header[8..], 4) as i32,
+            signed(&header[12..], 4) as i32,
+        );
+        // A length that goes beyond the buffer ends the list, as CMSG_NXTHDR says; what is there of it is shown.
+        let data = &rest[HEADER..len.min(rest.len())];
+        let rights = (level, kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS);
+        if items.len() < limits.items || rights {
+            items.push(message(len, level, kind, data, rights, limits));
+        } else {
+            more = true;
+        }
+        let next = len.checked_next_multiple_of(8).unwrap_or(usize::MAX);
+        rest = rest.get(next..).unwrap_or(&[]);
+    }
+    (!items.is_empty()).then_some(Value::List { items, more })
+}
+
+/// One message.
+fn message(len: usize, level: i32, kind: i32, data: &[u8], rights: bool, limits: Limits) -> Value {
+    let names = option::control_level(level);
+    let shape = names
+        .and_then(|names| names.shape(kind))
+        .unwrap_or(Shape::Opaque);
+    let limits = if rights {
+        Limits {
+            items: MOST_DESCRIPTORS,
+            ..limits
+        }
+    } else {
+        limits
+    };
+    let value = match shape.decode(data, limits) {
+        Some(value) if shape.is_scalar() => Value::List {
+            items: vec![value],
+            more: false,
+        },
+        Some(value) => value,
+        None => Value::List {
+            items: Vec::new(),
+            more: false,
+        },
+    };
+    let kind = match names {
+        Some(names) => Value::Const(&names.names, u64::from(kind as u32)),
+        None => Value::Int(kind.into()),
+    };
+    Value::Struct(vec![
+        ("cmsg_len", Value::Unsigned(len as u64)),
+        (
+            "cmsg_level",
+            Value::Const(&option::LEVEL, u64::from(level as u32)),
+        ),
+        ("cmsg_type", kind),
+        ("cmsg_data", value),
+    ])
+}
+
+/// The descriptors that the control messages among a msghdr's fields bring.
+pub fn descriptors<'a>(
+    header: &'a [(&'static str, Value)],
+) -> impl Iterator<Item = Descriptor> + 'a {
+    let messages = header
+        .iter()
+        .filter(|(name, _)| *name == "msg_control")
+        .filter_map(|(_, value)| match value {
+            Value::List { items, .. } => Some(items),
+            _ => None,
+        });
+    messages.flatten().flat_map(|message| {
+        let field = |name| match message {
+            Value::Struct(fields) => fields
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value),
+            _ => None,
+        };
+        let passed = match (field("cmsg_level"), field("cmsg_type"), field("cmsg_data")) {
+            (
+                Some(Value::Const(_, SOL_SOCKET)),
+                Some(Value::Const(_, SCM_RIGHTS | SCM_PIDFD)),
+                Some(Value::List { items, .. }),
+            ) => items.as_slice(),
+            _ => &[],
+        };
+        let pidfd = matches!(field("cmsg_type"), Some(Value::Const(_, SCM_PIDFD)));
+        passed.iter().filter_map(move |item| match item {
+            Value::Fd(fd) => Some(Descriptor { fd: *fd, pidfd }),
+            _ => None,
+        })
+    })
+}
+
+/// A descriptor that came with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its number.
+    pub fd: i32,
+    /// Whether the kernel made it for the sender's process (SCM_PIDFD) rather than the sender passing it.
+    pub pidfd: bool,
+}
+
+const SOL_SOCKET: u64 = libc::SOL_SOCKET as u64;
+const SCM_RIGHTS: u64 = libc::SCM_RIGHTS as u64;
+const SCM_PIDFD: u64 = 4;

@@ -1,0 +1,172 @@
+//! struct msghdr and struct mmsghdr (sendmsg(2), recvmsg(2), sendmmsg(2), recvmmsg(2)).
+
+use super::payload::Way;
+use super::{Decoder, pointer};
+use crate::syscall::names::socket;
+use crate::syscall::shape::{signed, unsigned};
+use crate::syscall::{Value, control};
+
+/// sizeof(struct msghdr).
+pub const HEADER: usize = 56;
+
+/// sizeof(struct mmsghdr): a msghdr, msg_len, padding.
+const ELEMENT: usize = 64;
+
+/// UIO_MAXIOV: the kernel takes no more messages at once.
+const MOST_MESSAGES: u64 = 1024;
+
+/// Of how many messages the entry keeps the lengths.
+const KEPT_MESSAGES: u64 = 64;
+
+/// How many bytes of control messages are read in one call. One message brings at most 253 descriptors (1,028 bytes), so that
+/// those of 250 messages fit.
+pub const CONTROL: usize = 1 << 18;
+
+/// The longest buffer of control messages that is read.
+const LONGEST_CONTROL: usize = 1 << 16;
+
+/// How many bytes of an array of mmsghdr the entry keeps.
+pub fn kept(count: u64) -> usize {
+    u64::from(count as u32).min(KEPT_MESSAGES) as usize * ELEMENT
+}
+
+/// The fields of a msghdr on x86_64.
+struct Header {
+    name: u64,
+    name_len: i64,
+    vector: u64,
+    vector_len: u64,
+    control: u64,
+    control_len: u64,
+    flags: u64,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; HEADER] = bytes.first_chunk()?;
+        Some(Self {
+            name: unsigned(bytes, 8),
+            name_len: signed(&bytes[8..], 4),
+            vector: unsigned(&bytes[16..], 8),
+            vector_len: unsigned(&bytes[24..], 8),
+            control: unsigned(&bytes[32..], 8),
+            control_len: unsigned(&bytes[40..], 8),
+            flags: unsigned(&bytes[48..], 4),
+        })
+    }
+}
+
+impl Decoder<'_> {
+    /// One message; `index` is its argument.
+    pub fn message(&mut self, index: usize, way: Way) -> Value {
+        let address = self.raw(index);
+        let Some(after) = Header::read(&pointer::bytes(self.memory, address, HEADER)) else {
+            return Value::Pointer(address);
+        };
+        let before = Header::read(self.kept(index));
+        Value::Struct(self.header(&after, before.as_ref(), self.transferred(), way))
+    }
+
+    /// An array of messages. Of those beyond the limit of items, the ones that bring descriptors stay: whoever keeps account of
+    /// descriptors must see them.
+    pub fn messages(&mut self, index: usize, count: u32, way: Way) -> Value {
+        let address = self.raw(index);
+        let offered = u64::from(count);
+        // All that were sent or received; where none were, what was offered.
+        let done = self
+            .transferred()
+            .map(|done| done.min(offered).min(MOST_MESSAGES));
+        let read = done.unwrap_or(offered.min(self.limits.items as u64).min(MOST_MESSAGES));
+        let elements = pointer::bytes(self.memory, address, read as usize * ELEMENT);
+        if elements.len() < ELEMENT && read > 0 || address == 0 {
+            return Value::Pointer(address);
+        }
+        let mut items = Vec::new();
+        for (at, element) in elements.chunks_exact(ELEMENT).enumerate() {
+            let Some(after) = Header::read(element) else {
+                break;
+            };
+            let len = unsigned(&element[HEADER..], 4);
+            let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
+            let fields = self.header(&after, before.as_ref(), done.map(|_| len), way);
+            if at < self.limits.items
+                || way == Way::Received && control::descriptors(&fields).next().is_some()
+            {
+                let mut message = vec![("msg_hdr", Value::Struct(fields))];
+                if done.is_some() {
+                    message.push(("msg_len", Value::Unsigned(len)));
+                }
+                items.push(Value::Struct(message));
+            }
+        }
+        Value::List {
+            more: offered > items.len() as u64,
+            items,
+        }
+    }
+
+    /// The fields of a msghdr. `transferred` as in [`Decoder::vector`].
+    fn header(
+        &mut self,
+        after: &Header,
+        before: Option<&Header>,
+        transferred: Option<u64>,
+        way: Way,
+    ) -> Vec<(&'static str, Value)> {
+        // What a failed or unfinished receive left in its buffers is not of this call.
+        let filled = way == Way::Sent || transferred.is_some();
+        let before = before.unwrap_or(after);
+        let name = match filled {
+            true => self.address(after.name, before.name_len.min(after.name_len)),
+            false => Value::Pointer(after.name),
+        };
+        let control = match filled {
+            true => self.control(after.control, after.control_len),
+            false => Value::Pointer(after.control),
+        };
+        vec![
+            ("msg_name", name),
+            (
+                "msg_namelen",
+                became(Value::Int(before.name_len), Value::Int(after.name_len)),
+            ),
+            (
+                "msg_iov",
+                self.vector(after.vector, after.vector_len, transferred, way),
+            ),
+            ("msg_iovlen", Value::Unsigned(after.vector_len)),
+            ("msg_control", control),
+            (
+                "msg_controllen",
+                became(
+                    Value::Unsigned(before.control_len),
+                    Value::Unsigned(after.control_len),
+                ),
+            ),
+            ("msg_flags", Value::Flags(&socket::MESSAGE, after.flags)),
+        ]
+    }
+
+    /// The control messages in a buffer.
+    fn control(&mut self, address: u64, len: u64) -> Value {
+        let wanted = usize::try_from(len)
+            .unwrap_or(usize::MAX)
+            .min(LONGEST_CONTROL)
+            .min(self.control);
+        if address == 0 || wanted == 0 {
+            return Value::Pointer(address);
+        }
+        let bytes = pointer::bytes(self.memory, address, wanted);
+        self.control -= bytes.len();
+        control::decode(&bytes, self.limits).unwrap_or(Value::Pointer(address))
+    }
+}
+
+/// A field that the call may have changed.
+fn became(before: Value, after: Value) -> Value {
+    if before == after {
+        after
+    } else {
+        Value::Changed(Box::new(before), Box::new(after))
+    }
+}

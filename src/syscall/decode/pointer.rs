@@ -1,0 +1,150 @@
+//! What stands behind a pointer: structures, strings, addresses, lengths. Everything is bounded, and whatever cannot be read is
+//! shown as its address.
+
+use super::Decoder;
+use crate::syscall::shape::{self, Shape};
+use crate::syscall::{Data, Limits, Memory, SockAddr, Value, sockaddr};
+
+/// PATH_MAX: the kernel takes no longer path, its NUL included.
+const LONGEST_PATH: usize = 4096;
+
+/// How many strings of an array are read.
+const STRINGS: usize = 32;
+
+/// The bytes at an address, as many of them as can be read. `len` must be bounded by the caller.
+pub fn bytes(memory: &dyn Memory, address: u64, len: usize) -> Vec<u8> {
+    let mut buffer = vec![0; len];
+    let read = memory.read(address, &mut buffer).min(len);
+    buffer.truncate(read);
+    buffer
+}
+
+/// A path or another string that ends with a NUL.
+pub fn path(memory: &dyn Memory, address: u64) -> Value {
+    if address == 0 {
+        return Value::Pointer(0);
+    }
+    let mut read = bytes(memory, address, 256);
+    if read.len() == 256 && !read.contains(&0) {
+        read.extend(bytes(memory, address.wrapping_add(256), LONGEST_PATH - 256));
+    }
+    let text = shape::until_nul(&read);
+    if text.len() == read.len() && read.len() < LONGEST_PATH {
+        return Value::Pointer(address);
+    }
+    Value::Text(Data {
+        bytes: text.to_vec(),
+        len: text.len() as u64,
+    })
+}
+
+/// An array of strings that ends with NULL.
+pub fn strings(memory: &dyn Memory, address: u64) -> Value {
+    let pointers = bytes(memory, address, 8 * (STRINGS + 1));
+    if pointers.len() < 8 {
+        return Value::Pointer(address);
+    }
+    let strings = pointers
+        .chunks_exact(8)
+        .map(|pointer| shape::unsigned(pointer, 8))
+        .take_while(|pointer| *pointer != 0);
+    let mut items: Vec<_> = strings.map(|pointer| path(memory, pointer)).collect();
+    let more = items.len() > STRINGS;
+    items.truncate(STRINGS);
+    Value::List { items, more }
+}
+
+impl Decoder<'_> {
+    /// The structure at an address, of at most `len` bytes.
+    pub fn at(&self, address: u64, shape: &Shape, len: usize) -> Value {
+        if address == 0 {
+            return Value::Pointer(0);
+        }
+        self.shown(address, shape, &bytes(self.memory, address, len))
+    }
+
+    /// The structure in those bytes, which were read at that address.
+    pub fn shown(&self, address: u64, shape: &Shape, bytes: &[u8]) -> Value {
+        match shape.decode(bytes, self.limits) {
+            None => Value::Pointer(address),
+            Some(value) if shape.is_scalar() => one(value),
+            Some(value) => value,
+        }
+    }
+
+    /// A number that the call changes.
+    pub fn changing(&self, index: usize, shape: &Shape) -> Value {
+        let address = self.raw(index);
+        let Some(before) = shape.decode(self.kept(index), self.limits) else {
+            return Value::Pointer(address);
+        };
+        let after = if self.succeeded() {
+            shape.decode(&bytes(self.memory, address, shape.size()), self.limits)
+        } else {
+            None
+        };
+        changed(before, after)
+    }
+
+    /// A pointer to a length: before the call, and after it.
+    pub fn length(&self, index: usize) -> Value {
+        self.changing(index, &Shape::Signed(4))
+    }
+
+    /// A socket address that was handed over.
+    pub fn address(&self, address: u64, len: i64) -> Value {
+        let len = usize::try_from(len).unwrap_or(0).min(sockaddr::LONGEST);
+        if address == 0 || len < 2 {
+            return Value::Pointer(address);
+        }
+        let bytes = bytes(self.memory, address, len);
+        // Half an address would be read as another one: a path cut short by the end of a page, say.
+        match SockAddr::parse(&bytes).filter(|_| bytes.len() == len) {
+            Some(parsed) => Value::Address(Box::new(parsed)),
+            None => Value::Pointer(address),
+        }
+    }
+
+    /// A socket address that the call gave back. What was longer than the buffer is cut, as the kernel does.
+    pub fn address_back(&self, address: u64, len: usize) -> Value {
+        let after = bytes(self.memory, self.raw(len), 4);
+        let before = self.kept(len);
+        if !self.succeeded() || address == 0 || before.len() < 4 || after.len() < 4 {
+            return Value::Pointer(address);
+        }
+        self.address(
+            address,
+            shape::signed(before, 4).min(shape::signed(&after, 4)),
+        )
+    }
+
+    /// The two descriptors that socketpair and pipe store.
+    pub fn pair(&self, address: u64) -> Value {
+        let limits = Limits {
+            items: 2,
+            ..self.limits
+        };
+        match Shape::List(&Shape::Fd).decode(&bytes(self.memory, address, 8), limits) {
+            Some(Value::List { items, more }) if self.succeeded() && items.len() == 2 => {
+                Value::List { items, more }
+            }
+            _ => Value::Pointer(address),
+        }
+    }
+}
+
+/// A number behind a pointer: `[1]`.
+pub fn one(value: Value) -> Value {
+    Value::List {
+        items: vec![value],
+        more: false,
+    }
+}
+
+/// A number behind a pointer that may have changed: `[128 => 16]`, or `[16]` where it hasn't.
+pub fn changed(before: Value, after: Option<Value>) -> Value {
+    match after {
+        Some(after) if after != before => Value::Changed(Box::new(before), Box::new(after)),
+        _ => one(before),
+    }
+}

@@ -1,0 +1,49 @@
+//! Arguments of setsockopt(2), getsockopt(2), fcntl(2) and ioctl(2), which depend on an option, a command or a request.
+
+use super::{Decoder, pointer};
+use crate::syscall::command::{Argument, Commands};
+use crate::syscall::shape::{Shape, signed};
+use crate::syscall::{Value, option};
+
+/// How much of an option's value is read: the longest that have a meaning to us (socket filters aside, of which only the header is
+/// read) are security labels and lists of groups.
+const LONGEST_OPTION: i64 = 1024;
+
+impl Decoder<'_> {
+    /// The value of a socket option, that long.
+    pub fn option(&self, address: u64, len: i64) -> Value {
+        let len = len.clamp(0, LONGEST_OPTION) as usize;
+        let shape = option::level(self.int(1))
+            .and_then(|level| level.shape(self.int(2)))
+            .unwrap_or(Shape::Opaque);
+        if address == 0 || len == 0 {
+            return Value::Pointer(address);
+        }
+        self.at(address, &shape, len)
+    }
+
+    /// The value that getsockopt gave back.
+    pub fn option_taken(&self, address: u64) -> Value {
+        let after = pointer::bytes(self.memory, self.raw(4), 4);
+        if !self.succeeded() || after.len() < 4 || self.kept(4).len() < 4 {
+            return Value::Pointer(address);
+        }
+        self.option(address, signed(&after, 4).min(signed(self.kept(4), 4)))
+    }
+
+    /// What a command of fcntl, or a request of ioctl, takes or gives.
+    pub fn command_argument(&self, commands: &Commands) -> Option<Value> {
+        let raw = self.raw(2);
+        Some(match commands.argument(self.raw(1) as u32) {
+            Some(Argument::None) => return None,
+            Some(Argument::Register(shape)) => shape.decode(&raw.to_le_bytes(), self.limits)?,
+            Some(Argument::Takes(shape)) => self.at(raw, &shape, shape.size()),
+            Some(Argument::Gives(shape)) if self.succeeded() => self.at(raw, &shape, shape.size()),
+            Some(Argument::Asks(_, answer)) if self.succeeded() => {
+                self.at(raw, &answer, answer.size())
+            }
+            Some(Argument::Asks(question, _)) => self.at(raw, &question, question.size()),
+            Some(Argument::Gives(_)) | None => Value::Pointer(raw),
+        })
+    }
+}
