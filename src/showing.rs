@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{self, Message, Options, Set, Stamp, Status, Strings};
+use crate::cli::{self, Options, Set, Stamp, Strings};
 use crate::destination::{self, Place};
 use crate::output::per_process::PerProcess;
 use crate::output::several::Several;

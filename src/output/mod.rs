@@ -8,7 +8,9 @@ mod grammar;
 mod hexdump;
 mod layout;
 mod lines;
+pub mod per_process;
 mod settings;
+pub mod several;
 pub mod summary;
 #[cfg(test)]
 mod tests;

@@ -146,6 +146,8 @@ pub struct Engine {
     clock: Clock,
     /// The program's end.
     ended: Option<(Status, Instant)>,
+    /// The program's name, which outlives it.
+    pub(super) main_name: String,
     said_whom_we_wait_for: bool,
     stops: u64,
 }
@@ -175,6 +177,7 @@ impl Engine {
             alarm: trace.alarm,
             clock,
             ended: None,
+            main_name: String::new(),
             said_whom_we_wait_for: false,
             stops: 0,
         };
@@ -322,7 +325,7 @@ impl Engine {
         if !children.is_empty() {
             self.outbox.send(
                 Event::Notice(Notice::WaitingFor {
-                    program: self.main,
+                    program: self.main_name.clone(),
                     children,
                 }),
                 None,

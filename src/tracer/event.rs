@@ -154,8 +154,8 @@ pub enum Notice {
     },
     /// The program has ended and these of its children still run: number and name.
     WaitingFor {
-        /// The program's process.
-        program: i32,
+        /// The program's own name.
+        program: String,
         /// Its remaining descendants.
         children: Vec<(i32, String)>,
     },

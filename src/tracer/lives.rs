@@ -171,6 +171,9 @@ impl Engine {
             process.name.clone_from(&name);
             process.uses_io_uring = false;
         }
+        if pid == self.main {
+            self.main_name.clone_from(&name);
+        }
         let bytes = procfs::executable(pid);
         if lost_privilege(pid) && !self.tracees.hidden(pid) {
             let path = String::from_utf8_lossy(&bytes).into_owned();
