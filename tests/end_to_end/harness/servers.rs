@@ -1,0 +1,147 @@
+//! Servers that clients talk to: some of the tests' own, on threads, some real. All on loopback, all on ports that the kernel chose.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Command;
+
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
+
+use super::{Job, poll};
+
+/// A TCP server on a thread: each connection is handled by `serve`, one after the other. It lives as long as the tests do.
+pub fn tcp(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || listener.incoming().flatten().for_each(&serve));
+    address
+}
+
+/// A web server that answers every request with `body`, then closes.
+pub fn http(body: &'static str) -> SocketAddr {
+    tcp(move |stream| {
+        for _head in BufReader::new(&stream)
+            .lines()
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty())
+        {}
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length:";
+        // A client that has gone is the client's business.
+        let _ = (&stream).write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes());
+    })
+}
+
+/// A server that says `greeting` and closes.
+pub fn greeter(greeting: &'static str) -> SocketAddr {
+    tcp(move |mut stream| drop(stream.write_all(greeting.as_bytes())))
+}
+
+/// A server that says `greeting`, then sends everything back until the client has said its last word.
+pub fn echo(greeting: &'static str) -> SocketAddr {
+    tcp(move |mut stream| {
+        let _ = stream.write_all(greeting.as_bytes());
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut buffer) {
+            if stream.write_all(&buffer[..length]).is_err() {
+                break;
+            }
+        }
+    })
+}
+
+/// A server that takes connections and never says a word.
+pub fn silent() -> SocketAddr {
+    tcp(|mut stream| while let Ok(1..) = stream.read(&mut [0; 512]) {})
+}
+
+/// A name server that knows one name: A of `name` is 192.0.2.7; every other name does not exist.
+pub fn dns(name: &'static str) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+    let address = socket.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut query) {
+            if let Some(answer) = answer(&query[..length], name) {
+                let _ = socket.send_to(&answer, client);
+            }
+        }
+    });
+    address
+}
+
+/// The answer to one query (RFC 1035 section 4): header, question, and the address record if the name is the known one.
+fn answer(query: &[u8], known: &str) -> Option<Vec<u8>> {
+    let mut name = Vec::new();
+    let mut at = 12;
+    while *query.get(at)? != 0 {
+        let length = usize::from(query[at]);
+        name.push(String::from_utf8_lossy(query.get(at + 1..at + 1 + length)?).to_lowercase());
+        at += 1 + length;
+    }
+    let question = query.get(12..at + 5)?;
+    let found = name.join(".") == known;
+    let flags = if found { [0x85, 0x80] } else { [0x85, 0x83] };
+    let has_answer = u8::from(found && question[question.len() - 4..] == [0, 1, 0, 1]);
+    let mut answer = [
+        &query[..2],
+        &flags,
+        &[0, 1, 0, has_answer, 0, 0, 0, 0],
+        question,
+    ]
+    .concat();
+    if has_answer == 1 {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7]);
+    }
+    Some(answer)
+}
+
+/// A port on loopback that nobody else gets as long as this lives, and on which nobody listens yet: a server that sets
+/// SO_REUSEADDR, as servers do, can bind to it beside us.
+pub struct Port {
+    _socket: OwnedFd,
+    /// Its number.
+    pub number: u16,
+}
+
+impl Port {
+    /// Takes one from the kernel.
+    pub fn reserve() -> Self {
+        let socket = socket::socket(
+            AddressFamily::Inet,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .expect("a socket");
+        socket::setsockopt(&socket, sockopt::ReuseAddr, &true).expect("SO_REUSEADDR");
+        socket::bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0))
+            .expect("a port on loopback");
+        let number = socket::getsockname::<SockaddrIn>(socket.as_raw_fd())
+            .expect("its address")
+            .port();
+        Self {
+            _socket: socket,
+            number,
+        }
+    }
+
+    /// Its address, as people write it.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.number)
+    }
+}
+
+/// Starts a server and waits until it takes connections on the port.
+#[track_caller]
+pub fn start(command: Command, port: &Port) -> Job {
+    let mut job = Job::start(command);
+    let ready = poll(|| (TcpStream::connect(port.address()).is_ok() || job.ended()).then_some(()));
+    assert!(
+        ready.is_some() && !job.ended(),
+        "the server does not take connections:\n{:?}{:?}",
+        job.stdout(),
+        job.stderr()
+    );
+    job
+}

@@ -1,0 +1,18 @@
+//! End-to-end tests: the real binary traces real programs; what they do must not change, and what the trace says must be so.
+//!
+//! One file a theme. The small C and Go programs lie in tests/programs, each with what it proves in its first line.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod harness;
+
+mod calls;
+mod clients;
+mod errors;
+mod facts;
+mod outlived;
+mod privileges;
+mod processes;
+mod servers;
+mod signals;
+mod surroundings;
+mod terminal;

@@ -1,0 +1,201 @@
+//! Root, a root that lacks the capability, and an ordinary user: tracing works for each, with the privileges that each can keep.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::programs::program;
+use crate::harness::{ENGINES, Trace, binary, command, installed, is_root, run, scratch, text};
+
+/// A place where an ordinary user can read the binary and a program, and write a trace.
+struct Place {
+    directory: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Place {
+    fn with(name: &str) -> Self {
+        let directory = scratch();
+        let copy = |from: &Path, name: &str| {
+            let to = directory.path().join(name);
+            std::fs::copy(from, &to).expect("a copy");
+            to
+        };
+        copy(&binary(), "sockstrace");
+        let program = copy(&program(name), name);
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("a directory of ours");
+        Self { directory, program }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// `sockstrace OPTIONS -o trace PROGRAM` as an ordinary user, whoever we are.
+    fn as_ordinary_user(&self, options: &[&str], program: &[&str]) -> Command {
+        let mut line = if is_root() {
+            let mut setpriv = command(installed("setpriv"));
+            setpriv
+                .args([
+                    "--reuid=65534",
+                    "--regid=65534",
+                    "--clear-groups",
+                    "--inh-caps=-all",
+                ])
+                .arg(self.at("sockstrace"));
+            setpriv
+        } else {
+            command(self.at("sockstrace"))
+        };
+        line.args(options)
+            .arg("-o")
+            .arg(self.at("trace"))
+            .arg("--")
+            .args(program)
+            .current_dir(self.directory.path());
+        line
+    }
+
+    fn trace(&self) -> Trace {
+        Trace::read(&self.at("trace")).expect("a trace")
+    }
+}
+
+#[test]
+fn ordinary_user() {
+    for name in [
+        "fork_in_thread",
+        "vfork_exec",
+        "threads",
+        "pass_rights",
+        "killed_in_call",
+        "clone_untraced",
+        "interrupted_accept",
+    ] {
+        for engine in ENGINES {
+            let place = Place::with(name);
+            let alone = run(command(&place.program));
+            let outcome =
+                run(place.as_ordinary_user(&["-v", "--engine", engine], &[text(&place.program)]));
+            assert_eq!(
+                outcome, alone,
+                "{name} under --engine {engine} (left) and alone (right)"
+            );
+            place.trace().find("socket", "");
+        }
+    }
+}
+
+#[test]
+fn ordinary_user_without_a_filter_keeps_new_privileges_possible() {
+    // no_new_privs is set for the filter only.
+    let place = Place::with("privileges");
+    let outcome =
+        run(place.as_ordinary_user(&["--engine", "syscall"], &[text(&place.program)])).exited(0);
+    assert_eq!(
+        outcome.stdout.text(),
+        "effective user as real, no_new_privs 0\n"
+    );
+}
+
+#[test]
+fn setuid_programs_run_unprivileged_and_we_say_so() {
+    // Every system has one of these.
+    let setuid = ["su", "mount", "passwd", "newgrp"]
+        .into_iter()
+        .flat_map(|name| ["/usr/bin", "/bin"].map(|directory| Path::new(directory).join(name)))
+        .find(|file| {
+            std::fs::metadata(file)
+                .is_ok_and(|metadata| metadata.permissions().mode() & 0o4000 != 0)
+        })
+        .expect("a setuid program among su, mount, passwd and newgrp");
+    let place = Place::with("privileges");
+    let outcome = run(place.as_ordinary_user(&[], &[text(&setuid), "--help"]));
+    let said = outcome.stderr.text() + &place.trace().text;
+    let line = said
+        .lines()
+        .find(|line| line.contains(text(&setuid)) && line.contains("privilege"));
+    assert!(
+        line.is_some(),
+        "no line says that {} runs without its privilege:\n{said}",
+        setuid.display()
+    );
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_keeps_new_privileges_possible() {
+    assert!(is_root(), "this test needs root");
+    for engine in ENGINES {
+        let place = Place::with("privileges");
+        let mut command = command(place.at("sockstrace"));
+        command.args([
+            "--engine",
+            engine,
+            "-o",
+            text(&place.at("trace")),
+            text(&place.program),
+        ]);
+        // With CAP_SYS_ADMIN, as root outside of a container has it, the filter needs no no_new_privs.
+        assert_eq!(
+            run(command).exited(0).stdout.text(),
+            "effective user as real, no_new_privs 0\n",
+            "--engine {engine}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_runs_setuid_programs_with_their_privilege() {
+    assert!(is_root(), "this test needs root");
+    let place = Place::with("privileges");
+    std::os::unix::fs::chown(&place.program, Some(65534), Some(65534)).expect("a file of ours");
+    std::fs::set_permissions(&place.program, std::fs::Permissions::from_mode(0o4755))
+        .expect("a file of ours");
+    let alone = run(command(&place.program)).exited(0);
+    assert!(
+        alone.stdout.text().starts_with("effective user other"),
+        "{alone:#?}"
+    );
+    for engine in ENGINES {
+        let mut command = command(place.at("sockstrace"));
+        command.args([
+            "--engine",
+            engine,
+            "-o",
+            text(&place.at("trace")),
+            text(&place.program),
+        ]);
+        assert_eq!(run(command), alone, "--engine {engine}");
+        place.trace().find("socket", "AF_INET");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_without_the_capability_is_an_ordinary_user() {
+    assert!(is_root(), "this test needs root");
+    for (engine, no_new_privs) in [("auto", 1), ("number", 1), ("syscall", 0)] {
+        let place = Place::with("privileges");
+        let mut command = command(installed("setpriv"));
+        command
+            .args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"])
+            .arg(place.at("sockstrace"));
+        command.args([
+            "--engine",
+            engine,
+            "-o",
+            text(&place.at("trace")),
+            text(&place.program),
+        ]);
+        let expected = format!("effective user as real, no_new_privs {no_new_privs}\n");
+        assert_eq!(
+            run(command).exited(0).stdout.text(),
+            expected,
+            "--engine {engine}"
+        );
+        place.trace().find("socket", "AF_INET");
+    }
+}
