@@ -1,1 +1,38 @@
-//! Ways of showing the story: each file one of them.
+//! Ways of showing the story: each file one of them, or one idea that they share.
+
+mod address;
+mod escape;
+mod explain;
+mod glyphs;
+mod grammar;
+mod hexdump;
+mod layout;
+mod lines;
+pub mod per_process;
+mod settings;
+pub mod several;
+pub mod summary;
+#[cfg(test)]
+mod tests;
+pub mod text;
+pub mod time;
+mod words;
+
+pub use escape::Hex;
+pub use hexdump::Descriptors;
+
+use std::io;
+
+use crate::story::Told;
+
+/// One way of showing the story.
+pub trait Output {
+    /// Shows what was told, or keeps it for later.
+    fn show(&mut self, told: &Told) -> io::Result<()>;
+
+    /// Writes out what is buffered; to be called when there is nothing else to do.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// The trace is over: shows what is left to show, and flushes.
+    fn finish(&mut self) -> io::Result<()>;
+}

@@ -1,1 +1,204 @@
 //! What a call means: which conversation it belongs to, which stage of it, and what to say of it. Pure.
+//!
+//! [`Story::tell`] takes the tracer's events in their order and gives back what there is to say; [`Story::tick`] says what is
+//! still waited for, and [`Story::end`] what was left open.
+
+pub mod bytes;
+mod calls;
+mod conversation;
+mod conversations;
+mod meaning;
+mod patience;
+mod processes;
+#[cfg(test)]
+pub(crate) mod scene;
+#[cfg(test)]
+mod tests;
+mod told;
+mod trouble;
+
+use std::collections::HashMap;
+
+pub use conversation::{Conversation, Link, Part};
+pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
+pub use told::{Ending, Importance, Stage, Told, What, Who};
+
+use crate::syscall::Selection;
+use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, SocketId, Status};
+use conversations::Conversations;
+use processes::Processes;
+
+/// What is told, and what only counted.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Nothing folds (`-v`).
+    pub verbose: bool,
+    /// The calls to tell of (`-e`), all if nothing is said. The others still teach us.
+    pub shown: Option<Selection>,
+    /// Calls that were asked for by name (`-e`): they don't fold, and the engine's own are told too.
+    pub named: Selection,
+    /// Whether descendants of the program are told of (not with `--no-follow`).
+    pub follow: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            verbose: false,
+            shown: None,
+            named: Selection::default(),
+            follow: true,
+        }
+    }
+}
+
+/// The story of a trace. It remembers what is open and alive, nothing else.
+#[derive(Debug, Default)]
+pub struct Story {
+    options: Options,
+    conversations: Conversations,
+    processes: Processes,
+    /// Calls in flight, by thread, with how often it was said that they still are.
+    waiting: HashMap<i32, (Box<CallEvent>, usize)>,
+}
+
+impl Story {
+    /// A story that hasn't begun.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next event and says what there is to say, in the order of lines on a screen.
+    pub fn tell(&mut self, event: Event) -> Vec<Told> {
+        let mut said = match event {
+            Event::Call(event) => self.call(event),
+            Event::Waiting(event) => self.waits(event),
+            Event::Process(event) => self.process(event),
+            Event::Notice(notice) => vec![Told::new(What::Notice(notice), None, 0)],
+        };
+        self.hide_others(&mut said);
+        self.introduce(said)
+    }
+
+    /// The trace ends: says which conversations were left open. The story is empty afterwards.
+    pub fn end(&mut self, now: Nanos) -> Vec<Told> {
+        self.waiting.clear();
+        let mut said = Vec::new();
+        for mut conversation in self.conversations.drain() {
+            let meaning = Some(Meaning::Farewell(conversation.farewell(now, true)));
+            said.push(Told {
+                conversation: Some(conversation),
+                stage: Some(Stage::Close),
+                meaning,
+                ..Told::new(What::Ended(Ending::StillOpen), None, now)
+            });
+        }
+        if self.tells_of_closing() {
+            said
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// How many conversations are remembered: those that are open.
+    pub fn open(&self) -> usize {
+        self.conversations.len()
+    }
+
+    fn process(&mut self, event: ProcessEvent) -> Vec<Told> {
+        let ProcessEvent { pid, tid, time, .. } = event;
+        let mut importance = Importance::Ordinary;
+        let mut lost: (&[SocketId], Ending) = (&[], Ending::Exit);
+        match &event.change {
+            Change::Started { parent, name } => self.processes.started(pid, tid, *parent, name),
+            Change::Executed {
+                name,
+                released,
+                former,
+                ..
+            } => {
+                self.waiting.retain(|_, (call, _)| call.pid != pid);
+                if let Some(former) = former {
+                    self.waiting.remove(former);
+                }
+                self.processes.executed(pid, name, time);
+                lost = (released, Ending::Exec);
+            }
+            Change::Signal { .. } if self.processes.was_interrupted(tid) => {
+                importance = Importance::Expected
+            }
+            Change::Ended {
+                status,
+                released,
+                process,
+            } => {
+                self.waiting.remove(&tid);
+                if *process && matches!(status, Status::Killed(..)) {
+                    importance = Importance::Error;
+                }
+                lost = (released, Ending::Exit);
+            }
+            _ => {}
+        }
+        let who = self.processes.who(pid, tid);
+        let mut said = Vec::new();
+        for id in lost.0 {
+            said.extend(self.lose(*id, lost.1, time, &who));
+        }
+        if !self.tells_of_closing() {
+            said.clear();
+        }
+        if let Change::Ended { process, .. } = event.change {
+            self.processes.ended(pid, tid, process);
+        }
+        said.push(Told { importance, ..Told::new(What::Process(event), Some(who), time) });
+        said
+    }
+
+    fn lose(&mut self, id: SocketId, way: Ending, now: Nanos, who: &Who) -> Option<Told> {
+        let (conversation, farewell) = self.conversations.remove(id, now)?;
+        Some(Told {
+            conversation: Some(conversation),
+            stage: Some(Stage::Close),
+            meaning: Some(Meaning::Farewell(farewell)),
+            ..Told::new(What::Ended(way), Some(who.clone()), now)
+        })
+    }
+
+    /// Puts "this one started that one" before the first line of a process under a new program.
+    fn introduce(&mut self, said: Vec<Told>) -> Vec<Told> {
+        let mut all = Vec::with_capacity(said.len());
+        for told in said {
+            if let (What::Call(_) | What::Waiting(_), false, Some(who)) =
+                (&told.what, told.folds, &told.who)
+                && let Some((parent, time)) = self.processes.news(who.pid)
+            {
+                all.push(Told {
+                    importance: Importance::Expected,
+                    ..Told::new(What::Runs(who.clone()), Some(parent), time)
+                });
+            }
+            all.push(told);
+        }
+        all
+    }
+
+    /// With `--no-follow`, leaves out what isn't the program's own.
+    fn hide_others(&self, said: &mut Vec<Told>) {
+        if !self.options.follow {
+            said.retain(|told| told.who.as_ref().is_none_or(|who| self.processes.is_first(who.pid)));
+        }
+    }
+
+    fn tells_of_closing(&self) -> bool {
+        let close = syscalls::Sysno::close as u64;
+        self.options
+            .shown
+            .as_ref()
+            .is_none_or(|shown| shown.contains(close))
+    }
+}
+

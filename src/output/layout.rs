@@ -1,0 +1,336 @@
+//! Columns: time, who, #N, stage, call, meaning; colours, and what to do where the terminal is narrow.
+//!
+//! The meaning has a column of its own where the terminal is wide enough, otherwise it stands behind the call, or on a line of its
+//! own; it is never lost. A call that is too long has its data shortened first, and is wrapped if that is not enough.
+
+use colored::{Color, ColoredString, Colorize};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How a piece of text looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// As it is.
+    Plain,
+    /// Less important.
+    Dim,
+    /// Something failed.
+    Error,
+    /// The colour of this conversation.
+    Conversation(u64),
+}
+
+/// A piece of text with its look.
+pub type Span = (String, Paint);
+
+/// A line before it is laid out.
+pub struct Line<'a> {
+    /// The first column, already as wide as it always is.
+    pub time: String,
+    /// The process, where there are several.
+    pub who: Option<String>,
+    /// The conversation's number.
+    pub number: Option<u64>,
+    /// The stage's word.
+    pub stage: &'static str,
+    /// The call: written so that its data takes at most so many columns, or as it is.
+    pub text: &'a dyn Fn(Option<usize>) -> Vec<Span>,
+    /// What it means, and other remarks.
+    pub remarks: Vec<Span>,
+}
+
+/// The columns, which grow with what is in them.
+#[derive(Debug)]
+pub struct Layout {
+    colour: bool,
+    width: Option<usize>,
+    keep_data: bool,
+    number: usize,
+    who: usize,
+}
+
+/// The stage's column: the longest common word, "receive".
+const STAGE: usize = 7;
+/// A process's label takes at most so much of a line; longer ones push their own line to the right.
+const WHO: usize = 20;
+/// How wide calls are where there is no terminal to say so, and the widest that they get a column of their own.
+const CALL: std::ops::RangeInclusive<usize> = 58..=80;
+/// The narrowest such column, and the narrowest for which data is shortened.
+const NARROWEST: usize = 44;
+const WIDE: usize = 52;
+/// What meanings need at the right of it.
+const MEANING: usize = 56;
+/// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
+const DATA: [usize; 2] = [20, 8];
+
+impl Layout {
+    /// Columns for a terminal that wide, or for a file.
+    pub fn new(colour: bool, width: Option<usize>, keep_data: bool) -> Self {
+        if colour {
+            // Whoever made the settings has looked at NO_COLOR and at where the text goes.
+            colored::control::set_override(true);
+        }
+        Self {
+            colour,
+            width,
+            keep_data,
+            number: 2,
+            who: 0,
+        }
+    }
+
+    /// Lays a line out. What comes back ends with a newline and may be several lines.
+    pub fn line(&mut self, mut line: Line) -> String {
+        let head = self.head(&line);
+        let indent = width(&head);
+        let parts = std::mem::take(&mut line.remarks);
+        let remarks = join(parts.clone());
+        let remark = width(&remarks);
+        let full = (line.text)(None);
+
+        let room = self
+            .width
+            .map_or(usize::MAX, |width| width.saturating_sub(indent).max(16));
+        let column = match self.width {
+            None => *CALL.start(),
+            Some(width) => width
+                .saturating_sub(MEANING + indent)
+                .clamp(NARROWEST, *CALL.end()),
+        };
+        let fit = |most, floor| self.fit(&line, &full, most, floor);
+        if remark > 0 {
+            // On a wide terminal it is worth some data that meanings line up.
+            let aligned = if column >= WIDE {
+                fit(column - 2, DATA[0])
+            } else {
+                fit(column - 2, usize::MAX)
+            };
+            if column + remark <= room
+                && let Some(text) = aligned
+            {
+                let gap = column - width(&text);
+                return self
+                    .paint(&[head, text, vec![(" ".repeat(gap), Paint::Plain)], remarks].concat());
+            }
+            if let Some(text) = room
+                .checked_sub(remark + 2)
+                .and_then(|most| fit(most, DATA[0]))
+            {
+                return self
+                    .paint(&[head, text, vec![("  ".into(), Paint::Plain)], remarks].concat());
+            }
+        }
+        let text = fit(room, DATA[1]).unwrap_or_else(|| self.shortest(&line, &full));
+        let mut out = String::new();
+        let deeper = vec![(" ".repeat(indent + 2), Paint::Plain)];
+        let mut start = head;
+        let less = room.saturating_sub(2);
+        for piece in wrap(&text, room, less).into_iter().chain(pack(parts, less)) {
+            start.extend(piece);
+            out += &self.paint(&start);
+            start = deeper.clone();
+        }
+        out
+    }
+
+    /// A line that begins at the left and is as long as it is.
+    pub fn plain(&self, text: String, paint: Paint) -> String {
+        let room = self.width.unwrap_or(usize::MAX);
+        wrap(&[(text, paint)], room, room)
+            .iter()
+            .map(|line| self.paint(line))
+            .collect()
+    }
+
+    /// A sentence beside the calls, with a bar before each of its lines.
+    pub fn sentence(&self, bar: &str, text: &str) -> String {
+        let indent = 8 + 2 + self.number + 1;
+        let room = self
+            .width
+            .unwrap_or(110)
+            .min(110)
+            .saturating_sub(indent + 2)
+            .max(24);
+        let lines = wrap(&[(text.into(), Paint::Plain)], room, room);
+        let bar = (format!("{}{bar} ", " ".repeat(indent)), Paint::Dim);
+        lines
+            .into_iter()
+            .map(|line| self.paint(&[vec![bar.clone()], line].concat()))
+            .collect()
+    }
+
+    fn head(&mut self, line: &Line) -> Vec<Span> {
+        let mut head = vec![(format!("{}  ", line.time), Paint::Dim)];
+        if let Some(who) = &line.who {
+            self.who = self.who.max(who.width().min(WHO));
+            head.push((padded(who, self.who) + "  ", Paint::Dim));
+        }
+        let number = line
+            .number
+            .map_or_else(String::new, |number| format!("#{number}"));
+        self.number = self.number.max(number.len());
+        let paint = line.number.map_or(Paint::Plain, Paint::Conversation);
+        head.push((
+            format!(
+                "{} {}  ",
+                padded(&number, self.number),
+                padded(line.stage, STAGE)
+            ),
+            paint,
+        ));
+        head
+    }
+
+    /// The call in at most that many columns, its data shortened to no less than `floor`.
+    fn fit(&self, line: &Line, full: &[Span], most: usize, floor: usize) -> Option<Vec<Span>> {
+        if width(full) <= most {
+            return Some(full.to_vec());
+        }
+        if self.keep_data || self.width.is_none() || floor > most {
+            return None;
+        }
+        let shortest = (line.text)(Some(floor));
+        if width(&shortest) > most {
+            return None;
+        }
+        // The longest that fits: what is left of data is at most `most`.
+        let (mut fits, mut least, mut over) = (shortest, floor, most + 1);
+        while least + 1 < over {
+            let middle = least.midpoint(over);
+            let text = (line.text)(Some(middle));
+            if width(&text) <= most {
+                (fits, least) = (text, middle);
+            } else {
+                over = middle;
+            }
+        }
+        Some(fits)
+    }
+
+    fn shortest(&self, line: &Line, full: &[Span]) -> Vec<Span> {
+        if self.keep_data {
+            full.to_vec()
+        } else {
+            (line.text)(Some(DATA[1]))
+        }
+    }
+
+    /// The spans in their colours, without spaces at the end, with a newline.
+    fn paint(&self, spans: &[Span]) -> String {
+        let end = spans
+            .iter()
+            .rposition(|(text, _)| !text.trim_end().is_empty())
+            .map_or(0, |last| last + 1);
+        let mut out = String::new();
+        for (at, (text, paint)) in spans[..end].iter().enumerate() {
+            let text = if at + 1 == end { text.trim_end() } else { text };
+            if self.colour && !text.trim().is_empty() {
+                let painted: ColoredString = match paint {
+                    Paint::Plain => text.normal(),
+                    Paint::Dim => text.dimmed(),
+                    Paint::Error => text.red(),
+                    Paint::Conversation(number) => text.color(colour(*number)),
+                };
+                out += &painted.to_string();
+            } else {
+                out += text;
+            }
+        }
+        out.push('\n');
+        out
+    }
+}
+
+/// A conversation's colour: the same on all its lines, none of them red, which is for errors.
+fn colour(number: u64) -> Color {
+    const COLOURS: [Color; 10] = [
+        Color::Cyan,
+        Color::Green,
+        Color::Yellow,
+        Color::Magenta,
+        Color::Blue,
+        Color::BrightCyan,
+        Color::BrightGreen,
+        Color::BrightYellow,
+        Color::BrightMagenta,
+        Color::BrightBlue,
+    ];
+    COLOURS[(number.wrapping_sub(1) % COLOURS.len() as u64) as usize]
+}
+
+fn width(spans: &[Span]) -> usize {
+    spans.iter().map(|(text, _)| text.width()).sum()
+}
+
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
+}
+
+/// What stands between remarks.
+const GAP: &str = "   ";
+
+fn join(parts: Vec<Span>) -> Vec<Span> {
+    let mut all: Vec<Span> = Vec::new();
+    for (text, paint) in parts.into_iter().filter(|(text, _)| !text.is_empty()) {
+        if !all.is_empty() {
+            all.push((GAP.into(), Paint::Plain));
+        }
+        all.push((text, paint));
+    }
+    all
+}
+
+/// Puts remarks on as few lines as they need, each whole where a line can hold it.
+fn pack(parts: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
+    let mut lines: Vec<Vec<Span>> = Vec::new();
+    for part in parts.into_iter().filter(|(text, _)| !text.is_empty()) {
+        match lines.last_mut() {
+            Some(last) if width(last) + GAP.len() + part.0.width() <= room => {
+                last.extend([(GAP.into(), Paint::Plain), part]);
+            }
+            _ => lines.extend(wrap(&[part], room, room)),
+        }
+    }
+    lines
+}
+
+/// Breaks text after a space where there is one, into a first line and further ones of these widths.
+fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
+    let characters: Vec<(char, Paint)> = spans
+        .iter()
+        .flat_map(|(text, paint)| text.chars().map(move |c| (c, *paint)))
+        .collect();
+    let mut lines = Vec::new();
+    let mut rest = &characters[..];
+    while !rest.is_empty() {
+        let most = if lines.is_empty() { first } else { others }.max(1);
+        let mut used = 0;
+        let mut end = rest.len();
+        for (at, (c, _)) in rest.iter().enumerate() {
+            used += c.width().unwrap_or(0);
+            // A first character wider than the line goes on it all the same.
+            if used > most && at > 0 {
+                end = at;
+                break;
+            }
+        }
+        if end < rest.len() && rest[end].0 != ' ' {
+            // Not between "=" and the result, and not so early that most of the line stays empty.
+            let breaks = |at: &usize| rest[*at].0 == ' ' && !(*at > 0 && rest[at - 1].0 == '=');
+            if let Some(space) = (end / 3..end).rev().find(breaks) {
+                end = space + 1;
+            }
+        }
+        let (line, next) = rest.split_at(end);
+        let mut pieces: Vec<Span> = Vec::new();
+        for (c, paint) in line {
+            match pieces.last_mut() {
+                Some((text, last)) if last == paint => text.push(*c),
+                _ => pieces.push((c.to_string(), *paint)),
+            }
+        }
+        lines.push(pieces);
+        let spaces = next.iter().take_while(|(c, _)| *c == ' ').count();
+        rest = &next[spaces..];
+    }
+    lines
+}

@@ -1,0 +1,157 @@
+//! Lines that are no calls: processes, signals and notices, in strace's spirit.
+
+use nix::sys::signal::Signal;
+
+use super::escape::Escape;
+use crate::story::{Importance, Told};
+use crate::syscall::Data;
+use crate::tracer::event::{Change, Notice, ProcessEvent, Status};
+
+use super::settings::Settings;
+
+/// What became of a process, if that is to be shown.
+pub fn process(
+    event: &ProcessEvent,
+    told: &Told,
+    settings: &Settings,
+    escape: Escape,
+) -> Option<String> {
+    let matters = told.importance != Importance::Ordinary;
+    let chatty = settings.verbose && settings.quiet == 0;
+    match &event.change {
+        Change::Started { parent, .. } if chatty => Some(match parent {
+            _ if event.pid != event.tid => format!("+++ thread {} begins +++", event.tid),
+            Some(parent) => format!("+++ begins, started by {parent} +++"),
+            None => "+++ begins +++".into(),
+        }),
+        Change::Executed { path, former, .. } if chatty => {
+            let former = former.map(|former| format!(", called by its thread {former}"));
+            Some(format!(
+                "+++ runs {}{} +++",
+                quoted(path, escape),
+                former.unwrap_or_default()
+            ))
+        }
+        Change::Signal {
+            signal,
+            code,
+            sender,
+        } => {
+            let shown = match &settings.signals {
+                Some(set) => set.contains(signal),
+                None => settings.verbose || matters,
+            };
+            let sender = sender
+                .map(|sender| format!(", si_pid={sender}"))
+                .unwrap_or_default();
+            let name = signal_name(*signal);
+            let code = code_name(*signal, *code);
+            shown.then(|| format!("--- {name} {{si_signo={name}, si_code={code}{sender}}} ---"))
+        }
+        Change::Stopped { signal } if settings.verbose => {
+            Some(format!("--- stopped by {} ---", signal_name(*signal)))
+        }
+        Change::Continued if settings.verbose => Some("--- continued ---".into()),
+        Change::Ended {
+            status: Status::Exited(status),
+            ..
+        } if chatty => Some(format!("+++ exited with {status} +++")),
+        Change::Ended {
+            status: Status::Killed(signal, core),
+            ..
+        } if settings.quiet < 2 && (settings.verbose || matters) => {
+            let core = if *core { " (core dumped)" } else { "" };
+            Some(format!("+++ killed by {}{core} +++", signal_name(*signal)))
+        }
+        _ => None,
+    }
+}
+
+/// A notice's line, if it is to be shown.
+pub fn notice(notice: &Notice, quiet: u8, escape: Escape) -> Option<String> {
+    let bare = |text: &str| escape.bare(text.as_bytes());
+    let (least, text) = match notice {
+        Notice::IoUring {
+            pid,
+            refused: false,
+            ..
+        } => (
+            3,
+            format!(
+                "process {pid} uses io_uring: what it sends and receives that way makes no calls and is not shown (--no-io-uring prevents it)"
+            ),
+        ),
+        Notice::IoUring {
+            pid, refused: true, ..
+        } => (
+            3,
+            format!("process {pid} asked for an io_uring and was refused, as --no-io-uring says"),
+        ),
+        Notice::PrivilegeLost { pid, path } => (
+            2,
+            format!(
+                "{} (process {pid}) runs without the privilege of its file, since it is traced without ours: run sockstrace as root",
+                bare(path)
+            ),
+        ),
+        Notice::WaitingFor { program, children } => {
+            let children: Vec<_> = children
+                .iter()
+                .map(|(pid, name)| format!("{}[{pid}]", bare(name)))
+                .collect();
+            (
+                1,
+                format!(
+                    "the program (process {program}) has ended; still running: {} (--no-wait would end here)",
+                    children.join(", ")
+                ),
+            )
+        }
+        Notice::Text(text) => (2, bare(text)),
+    };
+    (quiet < least).then(|| format!("sockstrace: {text}"))
+}
+
+fn quoted(data: &Data, escape: Escape) -> String {
+    escape.quoted(&data.bytes, data.len > data.bytes.len() as u64)
+}
+
+/// SIGSEGV, SIGRT_2.
+fn signal_name(signal: i32) -> String {
+    match Signal::try_from(signal) {
+        Ok(known) => known.as_str().into(),
+        Err(_) if signal >= 32 => format!("SIGRT_{}", signal - 32),
+        Err(_) => signal.to_string(),
+    }
+}
+
+/// si_code by name (include/uapi/asm-generic/siginfo.h).
+fn code_name(signal: i32, code: i32) -> String {
+    let name = match (signal, code) {
+        (_, 0) => "SI_USER",
+        (_, 0x80) => "SI_KERNEL",
+        (_, -1) => "SI_QUEUE",
+        (_, -2) => "SI_TIMER",
+        (_, -3) => "SI_MESGQ",
+        (_, -4) => "SI_ASYNCIO",
+        (_, -5) => "SI_SIGIO",
+        (_, -6) => "SI_TKILL",
+        (libc::SIGCHLD, 1) => "CLD_EXITED",
+        (libc::SIGCHLD, 2) => "CLD_KILLED",
+        (libc::SIGCHLD, 3) => "CLD_DUMPED",
+        (libc::SIGCHLD, 4) => "CLD_TRAPPED",
+        (libc::SIGCHLD, 5) => "CLD_STOPPED",
+        (libc::SIGCHLD, 6) => "CLD_CONTINUED",
+        (libc::SIGSEGV, 1) => "SEGV_MAPERR",
+        (libc::SIGSEGV, 2) => "SEGV_ACCERR",
+        (libc::SIGBUS, 1) => "BUS_ADRALN",
+        (libc::SIGBUS, 2) => "BUS_ADRERR",
+        (libc::SIGILL, 2) => "ILL_ILLOPN",
+        (libc::SIGFPE, 1) => "FPE_INTDIV",
+        (libc::SIGIO, 1) => "POLL_IN",
+        (libc::SIGIO, 2) => "POLL_OUT",
+        (libc::SIGIO, 6) => "POLL_HUP",
+        _ => return format!("{code:#x}"),
+    };
+    name.into()
+}

@@ -1,0 +1,74 @@
+//! What text looks like: the command line's wishes, as plain values.
+
+use std::collections::BTreeSet;
+
+use super::Hex;
+use super::hexdump::Descriptors;
+use super::time::{Clock, Wall};
+
+/// What text looks like. The default is that of a file: no colours, no width.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether to colour.
+    pub colour: bool,
+    /// Whether the locale is UTF-8; pure ASCII otherwise.
+    pub unicode: bool,
+    /// The terminal's columns; a file has none, and nothing is wrapped or shortened in it.
+    pub width: Option<usize>,
+    /// Whether data keeps its length even where a line gets too long for the terminal (`-s` was given).
+    pub keep_data: bool,
+    /// What the first column says (`-t`, `-tt`, `-ttt`).
+    pub clock: Clock,
+    /// The time since the line before, with so many digits after the second (`-r`: 6); beside the clock, where that is not the default.
+    pub relative: Option<u8>,
+    /// The time spent in each call, with so many digits after the second (`-T`: 6).
+    pub durations: Option<u8>,
+    /// When the trace began.
+    pub wall_start: Wall,
+    /// Seconds east of UTC for the time of day; nothing for the local time zone.
+    pub zone: Option<i64>,
+    /// Which strings are written in base 16 (`-x`, `-xx`).
+    pub hex: Hex,
+    /// Descriptors whose incoming data is dumped (`--hex`, `-e read=`).
+    pub dump_read: Descriptors,
+    /// Descriptors whose outgoing data is dumped (`--hex`, `-e write=`).
+    pub dump_write: Descriptors,
+    /// Whether every argument, process and signal is shown (`-v`).
+    pub verbose: bool,
+    /// Only calls that failed (`-Z`).
+    pub only_failed: bool,
+    /// Only calls that succeeded (`-z`).
+    pub only_successful: bool,
+    /// How quiet: 1 leaves out who starts whom, who exited and for whom we wait (`-q`), 2 also who was killed and notices about the
+    /// tracing except that of calls which can't be seen, 3 those too.
+    pub quiet: u8,
+    /// The signals to show; nothing for those that matter, and all with `verbose`.
+    pub signals: Option<BTreeSet<i32>>,
+    /// Whether a sentence explains each stage when it first comes.
+    pub explain: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            colour: false,
+            unicode: true,
+            width: None,
+            keep_data: false,
+            clock: Clock::SinceStart,
+            relative: None,
+            durations: None,
+            wall_start: Wall::default(),
+            zone: None,
+            hex: Hex::No,
+            dump_read: Descriptors::None,
+            dump_write: Descriptors::None,
+            verbose: false,
+            only_failed: false,
+            only_successful: false,
+            quiet: 0,
+            signals: None,
+            explain: false,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How many bytes a call moved, and which way.
+
+use crate::syscall::{Call, Role, Value};
+use crate::tracer::event::{CallEvent, Descriptor, SocketId};
+
+/// Which way data goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the program to its peer.
+    Out,
+    /// From the peer to the program.
+    In,
+}
+
+/// MSG_PEEK and MSG_ERRQUEUE (include/linux/socket.h): what such a receive returns stays in the queue, or is our own old data.
+const NOT_TAKEN: u64 = 0x2 | 0x2000;
+
+/// Which way the call moves data, if at all. splice(2) goes by the end at which the socket is.
+pub fn direction(event: &CallEvent) -> Option<Direction> {
+    let call = &event.call;
+    if call.name() == "splice" && socket_behind(event, "fd_in").is_some() {
+        return Some(Direction::In);
+    }
+    match call.row.role {
+        Role::Send => Some(Direction::Out),
+        Role::Receive => Some(Direction::In),
+        _ => None,
+    }
+}
+
+/// The socket behind the descriptor argument of that name.
+pub fn socket_behind(event: &CallEvent, arg: &str) -> Option<SocketId> {
+    let Some(Value::Fd(fd)) = event.call.arg(arg) else {
+        return None;
+    };
+    socket_at(event, *fd)
+}
+
+/// The socket behind that descriptor.
+pub fn socket_at(event: &CallEvent, wanted: i32) -> Option<SocketId> {
+    event
+        .descriptors
+        .iter()
+        .find_map(|(fd, descriptor)| match descriptor {
+            Descriptor::Socket(socket) if *fd == wanted => Some(socket.id),
+            _ => None,
+        })
+}
+
+/// Bytes that the call moved for good: 0 where it failed, peeked, or moves none.
+pub fn moved(event: &CallEvent) -> u64 {
+    let call = &event.call;
+    let (Some(direction), Some(value)) = (direction(event), call.outcome.value()) else {
+        return 0;
+    };
+    if direction == Direction::In
+        && call
+            .arg("flags")
+            .and_then(number)
+            .is_some_and(|flags| flags & NOT_TAKEN != 0)
+    {
+        return 0;
+    }
+    let value = u64::try_from(value).unwrap_or(0);
+    match call.name() {
+        // These return a number of messages; each says its own length.
+        "sendmmsg" | "recvmmsg" => messages(call, value),
+        _ => value,
+    }
+}
+
+/// The sum of `msg_len` of the first `count` messages.
+fn messages(call: &Call, count: u64) -> u64 {
+    let Some(Value::List { items, .. }) = call
+        .args
+        .iter()
+        .map(|arg| &arg.value)
+        .find(|value| matches!(value, Value::List { .. }))
+    else {
+        return 0;
+    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let lengths = items
+        .iter()
+        .take(count)
+        .filter_map(|item| number(field(item, "msg_len")?));
+    lengths.fold(0, u64::saturating_add)
+}
+
+/// The field of that name.
+pub fn field<'a>(value: &'a Value, wanted: &str) -> Option<&'a Value> {
+    match value {
+        Value::Struct(fields) => fields
+            .iter()
+            .find(|(name, _)| *name == wanted)
+            .map(|(_, value)| value),
+        _ => None,
+    }
+}
+
+/// The number that a value comes down to: of `[7]`, `[128 => 7]` and `htons(7)` too.
+pub fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Fd(n) => Some(*n as u64),
+        Value::Int(n) => Some(*n as u64),
+        Value::Unsigned(n)
+        | Value::Hex(n)
+        | Value::Octal(n)
+        | Value::Const(_, n)
+        | Value::Flags(_, n) => Some(*n),
+        Value::List { items, more: false } if items.len() == 1 => number(&items[0]),
+        Value::Changed(_, after) => number(after),
+        Value::Wrapped(_, inner) => number(inner),
+        _ => None,
+    }
+}
+
+/// How many bytes the program asked to move, where a plain size says so.
+pub fn asked(call: &Call) -> Option<u64> {
+    match call.name() {
+        "read" | "write" | "recv" | "send" | "recvfrom" | "sendto" | "pread64" | "pwrite64" => {
+            Some(call.raw.args[2])
+        }
+        "readv" | "writev" | "preadv" | "pwritev" | "preadv2" | "pwritev2" => {
+            vectors(call.arg("iov")?)
+        }
+        "sendmsg" | "recvmsg" => vectors(field(call.arg("msg")?, "msg_iov")?),
+        _ => None,
+    }
+}
+
+/// The sum of the lengths of iovecs, where all of them were read.
+fn vectors(value: &Value) -> Option<u64> {
+    let Value::List { items, more: false } = value else {
+        return None;
+    };
+    items
+        .iter()
+        .map(|item| field(item, "iov_len").and_then(number))
+        .try_fold(0u64, |sum, len| Some(sum.saturating_add(len?)))
+}

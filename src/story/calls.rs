@@ -1,0 +1,326 @@
+//! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
+
+use super::conversation::{Learned, Link, Part, awaited, interrupted};
+use super::{Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who, bytes, trouble};
+use crate::syscall::{Outcome, Role};
+use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
+
+impl Story {
+    pub(super) fn call(&mut self, event: Box<CallEvent>) -> Vec<Told> {
+        let call = &event.call;
+        self.waiting.remove(&event.tid);
+        self.processes
+            .interrupt(event.tid, call.outcome.errno().is_some_and(interrupted));
+        if call.row.role == Role::Poll && call.outcome.value().is_some_and(|count| count > 0) {
+            self.processes.polled(event.pid, event.end);
+        }
+        let subject = Self::subject(&event);
+        self.meet(&event, subject);
+        let mut learned = self.learn(&event, subject);
+
+        let who = self.processes.who(event.pid, event.tid);
+        let mut after = Vec::new();
+        let mut before = Vec::new();
+        if let Some((since, errno)) = learned.handshake.take()
+            && let Some(conversation) = subject.and_then(|id| self.conversations.get(id))
+        {
+            let told = handshake(who.clone(), conversation, since, event.end, errno);
+            // The answer to a question is told after it; data proves what came before it.
+            if call.row.role == Role::Setup || errno.is_some() {
+                after.push(told)
+            } else {
+                before.push(told)
+            }
+        }
+        let conversation = subject.and_then(|id| self.conversations.get(id)).cloned();
+        let (ended, rest) = self.release(&event, subject, &who);
+        if event.call.row.role == Role::Close && event.call.outcome.value().is_some() {
+            learned.meaning = match ended {
+                Some(farewell) => Some(Meaning::Farewell(farewell)),
+                None if rest.len() > 1 => Some(Meaning::SeveralEnded(rest.len())),
+                None => conversation.as_ref().map(|_| Meaning::OpenElsewhere),
+            };
+        }
+        after.extend(rest);
+        let chosen = selected(&self.options, &event);
+        if !self.tells_of_closing() {
+            after.retain(|told| !matches!(told.what, What::Ended(_)));
+        }
+        if chosen {
+            let importance = match event.call.outcome {
+                Outcome::Error(_) if trouble::is_normal(&event.call) => Importance::Expected,
+                Outcome::Error(_) => Importance::Error,
+                _ => Importance::Ordinary,
+            };
+            let (start, folds) = (event.start, self.folds(&event));
+            let told = Told {
+                stage: stage(&event),
+                meaning: learned.meaning.or_else(|| unhappy(&event)),
+                took: learned.took,
+                folds,
+                importance,
+                conversation,
+                ..Told::new(What::Call(event), Some(who), start)
+            };
+            before.push(told);
+        }
+        before.extend(after);
+        before
+    }
+
+    pub(super) fn waits(&mut self, event: Box<CallEvent>) -> Vec<Told> {
+        let subject = Self::subject(&event);
+        self.meet(&event, subject);
+        if let Some(conversation) = subject.and_then(|id| self.conversations.get_mut(id)) {
+            conversation.expect(&event);
+        }
+        let waits = awaited(event.call.row.role, bytes::direction(&event));
+        let who = self.processes.who(event.pid, event.tid);
+        let told = Told {
+            conversation: subject.and_then(|id| self.conversations.get(id)).cloned(),
+            stage: stage(&event),
+            meaning: Some(Meaning::WaitsFor(waits)),
+            folds: self.folds(&event),
+            ..Told::new(What::Waiting(event.clone()), Some(who), event.start)
+        };
+        let chosen = selected(&self.options, &event);
+        self.waiting.insert(event.tid, (event, 0));
+        if chosen { vec![told] } else { Vec::new() }
+    }
+
+    /// The socket that a call is about.
+    pub(super) fn subject(event: &CallEvent) -> Option<SocketId> {
+        let call = &event.call;
+        let sockets = || {
+            event
+                .descriptors
+                .iter()
+                .filter_map(|(_, descriptor)| match descriptor {
+                    Descriptor::Socket(socket) => Some(socket.id),
+                    Descriptor::File(_) => None,
+                })
+        };
+        let made = call
+            .outcome
+            .value()
+            .and_then(|value| i32::try_from(value).ok());
+        match (call.row.role, made) {
+            (Role::Create, Some(fd)) => bytes::socket_at(event, fd).or_else(|| sockets().next()),
+            (Role::Accept, Some(fd)) => bytes::socket_at(event, fd),
+            (Role::Poll, _) => {
+                let mut sockets = sockets();
+                let first = sockets.next();
+                first.filter(|first| sockets.all(|other| other == *first))
+            }
+            _ => call
+                .descriptor()
+                .and_then(|fd| bytes::socket_at(event, fd))
+                .or_else(|| bytes::socket_behind(event, "fd_in")),
+        }
+    }
+
+    /// Meets the sockets of a call, the one that it is about first.
+    fn meet(&mut self, event: &CallEvent, subject: Option<SocketId>) {
+        let made = matches!(event.call.row.role, Role::Create | Role::Accept)
+            && event.call.outcome.value().is_some();
+        let listener = event.call.descriptor();
+        let mut sockets: Vec<_> = Vec::new();
+        for (fd, descriptor) in &event.descriptors {
+            if let Descriptor::Socket(socket) = descriptor {
+                let new = made && (event.call.row.role == Role::Create || Some(*fd) != listener);
+                sockets.push((*socket, new));
+            }
+        }
+        // A listener comes before whom it lets in.
+        sockets.sort_by_key(|(socket, new)| (*new, Some(socket.id) != subject));
+        for (socket, new) in sockets {
+            self.conversations.meet(socket, event.start, new);
+        }
+    }
+
+    fn learn(&mut self, event: &CallEvent, subject: Option<SocketId>) -> Learned {
+        let Some(id) = subject else {
+            return Learned::default();
+        };
+        let made = event.call.outcome.value().is_some();
+        match event.call.row.role {
+            Role::Create if made => Learned {
+                meaning: self.created(event, id),
+                ..Learned::default()
+            },
+            Role::Accept if made => {
+                let listener = event
+                    .call
+                    .descriptor()
+                    .and_then(|fd| bytes::socket_at(event, fd))
+                    .filter(|it| *it != id);
+                let listener = listener.and_then(|it| {
+                    let listener = self.conversations.get_mut(it)?;
+                    listener.part = match listener.part {
+                        Part::Listener(count) => Part::Listener(count + 1),
+                        _ => Part::Listener(1),
+                    };
+                    Some(listener.clone())
+                });
+                let meaning = self
+                    .conversations
+                    .get_mut(id)
+                    .map(|it| it.accepted_from(listener.as_ref(), event));
+                Learned {
+                    meaning,
+                    ..Learned::default()
+                }
+            }
+            _ => {
+                let Some(conversation) = self.conversations.get_mut(id) else {
+                    return Learned::default();
+                };
+                let ready = match conversation.link {
+                    Link::Connecting { since, .. } => self.processes.ready_since(event.pid, since),
+                    _ => false,
+                };
+                conversation.learn(event, ready)
+            }
+        }
+    }
+
+    /// Notes the beginning of what socket(2) or socketpair(2) made.
+    fn created(&mut self, event: &CallEvent, subject: SocketId) -> Option<Meaning> {
+        let mut numbers = Vec::new();
+        let pair = event.call.name() == "socketpair";
+        for (_, descriptor) in &event.descriptors {
+            let Descriptor::Socket(socket) = descriptor else {
+                continue;
+            };
+            if let Some(conversation) = self.conversations.get_mut(socket.id)
+                && (pair || socket.id == subject)
+            {
+                conversation.born = Some(event.start);
+                if pair {
+                    (conversation.part, conversation.link) = (Part::Connector, Link::Connected);
+                }
+                numbers.push(conversation.number);
+            }
+        }
+        match numbers[..] {
+            [one, other] if pair => Some(Meaning::Joined(one, other)),
+            _ => None,
+        }
+    }
+
+    /// Takes leave of the sockets that a call released: what to say of its own, and a line for each of the others.
+    fn release(
+        &mut self,
+        event: &CallEvent,
+        subject: Option<SocketId>,
+        who: &Who,
+    ) -> (Option<Farewell>, Vec<Told>) {
+        let (mut own, mut others) = (None, Vec::new());
+        let closes = event.call.row.role == Role::Close && event.call.name() == "close";
+        for id in &event.released {
+            if closes && Some(*id) == subject {
+                own = self
+                    .conversations
+                    .remove(*id, event.end)
+                    .map(|farewell| farewell.1);
+            } else {
+                others.extend(self.lose(*id, Ending::Call(event.call.name()), event.end, who));
+            }
+        }
+        (own, others)
+    }
+
+    /// Whether a call is only counted: set-up and polling that went well, and asking for what hasn't come yet.
+    fn folds(&self, event: &CallEvent) -> bool {
+        let call = &event.call;
+        if self.options.verbose || self.options.named.contains(call.row.number.id() as u64) {
+            return false;
+        }
+        match (call.row.role, call.outcome) {
+            (Role::Setup | Role::Poll | Role::Duplicate, Outcome::Error(errno)) => {
+                matches!(errno, 512..=516)
+            }
+            (Role::Setup | Role::Poll | Role::Duplicate, _) => true,
+            (Role::Receive | Role::Accept, Outcome::Error(errno)) => errno == libc::EAGAIN,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the options let a call be told of.
+pub(super) fn selected(options: &Options, event: &CallEvent) -> bool {
+    let number = event.call.row.number.id() as u64;
+    let shown = options
+        .shown
+        .as_ref()
+        .is_none_or(|shown| shown.contains(number));
+    shown && (event.call.row.role != Role::Engine || options.named.contains(number))
+}
+
+/// The stage of its conversation that a call belongs to; none for what is no socket.
+pub(super) fn stage(event: &CallEvent) -> Option<Stage> {
+    let file = |fd| {
+        event
+            .descriptors
+            .iter()
+            .any(|(at, what)| *at == fd && matches!(what, Descriptor::File(_)))
+    };
+    if event.call.name() != "splice" && event.call.descriptor().is_some_and(file) {
+        return None;
+    }
+    if let Some(direction) = bytes::direction(event) {
+        return Some(if direction == bytes::Direction::Out {
+            Stage::Send
+        } else {
+            Stage::Receive
+        });
+    }
+    Some(match event.call.row.role {
+        Role::Create => Stage::Create,
+        Role::Bind => Stage::Bind,
+        Role::Listen => Stage::Listen,
+        Role::Accept => Stage::Accept,
+        Role::Connect => Stage::Connect,
+        Role::Send => Stage::Send,
+        Role::Receive => Stage::Receive,
+        Role::Shutdown | Role::Close => Stage::Close,
+        _ => return None,
+    })
+}
+
+/// What there is to say of a call that did not go well.
+fn unhappy(event: &CallEvent) -> Option<Meaning> {
+    match event.call.outcome {
+        Outcome::Value(_) => None,
+        Outcome::Error(errno) if interrupted(errno) => Some(Meaning::Interrupted),
+        Outcome::Error(errno) => trouble::meaning(errno, event.call.row.role).map(Meaning::Trouble),
+        Outcome::Unfinished => Some(Meaning::GivenUp),
+    }
+}
+
+/// The end of a handshake that connect(2) had left to the kernel.
+fn handshake(who: Who, conversation: &Conversation, since: Nanos, now: Nanos, errno: Option<i32>) -> Told {
+    let (what, meaning, importance) = match errno {
+        Some(errno) => {
+            let meaning = trouble::meaning(errno, Role::Connect).map(Meaning::Trouble);
+            (What::NotConnected(errno), meaning, Importance::Error)
+        }
+        None => (What::Connected, Some(connection(conversation)), Importance::Ordinary),
+    };
+    Told {
+        conversation: Some(conversation.clone()),
+        stage: Some(Stage::Connect),
+        meaning,
+        took: Some(now.saturating_sub(since)),
+        importance,
+        ..Told::new(what, Some(who), now)
+    }
+}
+
+fn connection(conversation: &Conversation) -> Meaning {
+    Meaning::Connection {
+        local: conversation.local.clone(),
+        peer: conversation.peer.clone(),
+    }
+}
+

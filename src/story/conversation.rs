@@ -1,0 +1,476 @@
+//! One socket's life: its ends, its bytes, and what its calls prove about it.
+
+use super::bytes::{self, Direction, number};
+use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
+use crate::syscall::{Role, SockAddr};
+use crate::tracer::event::{CallEvent, Nanos, Socket};
+
+/// A conversation: one socket from its creation, or from when it was first seen, to its last close.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// Its number: the n-th that was seen, from 1.
+    pub number: u64,
+    /// The socket.
+    pub socket: Socket,
+    /// Our end, as bind, getsockname or the listener told it. The port may be known where the address is the wildcard.
+    pub local: Option<SockAddr>,
+    /// The other end; for datagrams the latest one.
+    pub peer: Option<SockAddr>,
+    /// Bytes sent.
+    pub out: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// When its making began, where that was seen.
+    pub born: Option<Nanos>,
+    /// What it is there for.
+    pub part: Part,
+    /// How far it is connected.
+    pub link: Link,
+    /// Who closed first, so far.
+    pub first: Option<Side>,
+    /// Who moved data first: the one who asks, as the other answers.
+    asker: Option<Direction>,
+    /// When the asker's latest burst ended, until the first byte back.
+    asked: Option<Nanos>,
+    /// How often it was said that an answer is still waited for.
+    pub(super) reminded: usize,
+    /// Whether shutdown(2) ended our receiving: an end of data is our own doing then.
+    deaf: bool,
+}
+
+/// What a socket is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing has told yet.
+    Open,
+    /// It waits for peers and has let in so many.
+    Listener(u64),
+    /// A listener made it.
+    Accepted,
+    /// It connects, or has connected, to its peer; or is one of a pair.
+    Connector,
+}
+
+/// How far a socket is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Not at all, or not that we saw.
+    None,
+    /// The kernel has been at it since then, by this thread's connect(2).
+    Connecting {
+        /// Entry of connect(2).
+        since: Nanos,
+        /// Its process.
+        pid: i32,
+        /// Its thread.
+        tid: i32,
+    },
+    /// It is.
+    Connected,
+    /// The handshake failed.
+    Failed,
+}
+
+/// What a call told about its conversation.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// What the call means.
+    pub meaning: Option<Meaning>,
+    /// How long someone waited.
+    pub took: Option<Nanos>,
+    /// A handshake that was under way has ended: begun when, and its errno if it failed.
+    pub handshake: Option<(Nanos, Option<i32>)>,
+}
+
+/// A call shorter than this was no wait worth a word: 1 ms.
+const WAIT: Nanos = 1_000_000;
+/// The same for an answer and for a handshake: 0.1 ms.
+const ANSWER: Nanos = 100_000;
+/// SOL_SOCKET and SO_ERROR (include/uapi/asm-generic/socket.h).
+const SO_ERROR: [u64; 2] = [1, 4];
+/// MSG_FASTOPEN (include/linux/socket.h): such a send carries the SYN.
+const FASTOPEN: u64 = 0x2000_0000;
+
+impl Conversation {
+    /// A conversation about which nothing is known but its socket.
+    pub(super) fn new(number: u64, socket: Socket) -> Self {
+        Self {
+            number,
+            socket,
+            local: None,
+            peer: None,
+            out: 0,
+            received: 0,
+            born: None,
+            part: Part::Open,
+            link: Link::None,
+            first: None,
+            asker: None,
+            asked: None,
+            reminded: 0,
+            deaf: false,
+        }
+    }
+
+    /// Whether it is known to be a byte stream: only there is a receive of 0 bytes the end.
+    pub fn is_stream(&self) -> bool {
+        self.socket
+            .kind
+            .is_some_and(|(_, kind, _)| kind == libc::SOCK_STREAM)
+    }
+
+    /// Whether it is known to carry datagrams.
+    pub fn is_datagram(&self) -> bool {
+        self.socket
+            .kind
+            .is_some_and(|(_, kind, _)| kind == libc::SOCK_DGRAM)
+    }
+
+    /// Whether it was made by a connection, so that it has two ends that close.
+    fn has_ends(&self) -> bool {
+        let connected = self.link == Link::Connected || self.out + self.received > 0;
+        let kind = self.socket.kind.map(|(_, kind, _)| kind);
+        connected && matches!(kind, Some(libc::SOCK_STREAM | libc::SOCK_SEQPACKET))
+    }
+
+    /// Whether it waits for peers.
+    pub fn is_listener(&self) -> bool {
+        matches!(self.part, Part::Listener(_))
+    }
+
+    /// Since when our own request has had no answer; nothing on the side that answers.
+    pub(super) fn unanswered_since(&self) -> Option<Nanos> {
+        let asks = self.asker == Some(Direction::Out) && self.part != Part::Accepted;
+        self.asked.filter(|_| asks)
+    }
+
+    /// Takes in a call on it that has blocked: whom connect(2) is waiting for.
+    pub(super) fn expect(&mut self, event: &CallEvent) {
+        if event.call.row.role == Role::Connect && self.link == Link::None {
+            self.peer = event.call.address().cloned();
+            self.part = Part::Connector;
+        }
+    }
+
+    /// Takes in a finished call on it. `ready` says whether polling has reported anything to its process since the handshake began.
+    pub(super) fn learn(&mut self, event: &CallEvent, ready: bool) -> Learned {
+        let call = &event.call;
+        if let Some(direction) = bytes::direction(event) {
+            return match call.outcome.value() {
+                Some(_) => self.carried(event, direction),
+                None => self.failed_to_carry(event, direction),
+            };
+        }
+        let done = call.outcome.value().is_some();
+        match call.row.role {
+            Role::Connect => self.connect(event),
+            Role::Bind if done => self.bind(call.address()),
+            Role::Listen if done => {
+                if !matches!(self.part, Part::Listener(_)) {
+                    self.part = Part::Listener(0);
+                }
+                Learned {
+                    meaning: Some(Meaning::WaitingForPeers),
+                    ..Learned::default()
+                }
+            }
+            Role::Shutdown if done => self.shutdown(call.raw.args[1]),
+            Role::Setup if done => self.asked_about(event, ready),
+            _ => Learned::default(),
+        }
+    }
+
+    fn bind(&mut self, address: Option<&SockAddr>) -> Learned {
+        let Some(address) = address else {
+            return Learned::default();
+        };
+        let meaning = match address {
+            _ if port(address) == Some(0) => Some(Meaning::KernelPicksPort),
+            SockAddr::Inet { ip, .. } if ip.is_unspecified() => Some(Meaning::EveryAddress),
+            SockAddr::Inet6 { ip, .. } if ip.is_unspecified() => Some(Meaning::EveryAddress),
+            SockAddr::Inet { ip, .. } if ip.is_loopback() => Some(Meaning::ThisMachine),
+            SockAddr::Inet6 { ip, .. } if ip.is_loopback() => Some(Meaning::ThisMachine),
+            _ => None,
+        };
+        // Port 0 is a wish; getsockname will tell what became of it.
+        self.local = if port(address) == Some(0) {
+            None
+        } else {
+            Some(address.clone())
+        };
+        Learned {
+            meaning,
+            ..Learned::default()
+        }
+    }
+
+    fn connect(&mut self, event: &CallEvent) -> Learned {
+        let call = &event.call;
+        let mut learned = Learned::default();
+        if let Some(SockAddr::Other { family: 0, .. }) = call.address() {
+            if call.outcome.value().is_some() {
+                (self.peer, self.link) = (None, Link::None);
+                learned.meaning = Some(Meaning::ForgetsPeer);
+            }
+            return learned;
+        }
+        let since = match self.link {
+            Link::Connecting { since, .. } => Some(since),
+            _ => None,
+        };
+        let unset = since.is_none();
+        if unset && self.link != Link::Connected {
+            self.peer = call.address().cloned();
+            self.part = Part::Connector;
+        }
+        match call.outcome.errno() {
+            None if call.outcome.value().is_none() => {}
+            None => {
+                self.link = Link::Connected;
+                if self.is_datagram() {
+                    self.peer = call.address().cloned();
+                    learned.meaning = Some(Meaning::SetsPeer);
+                } else if let Some(since) = since {
+                    learned.took = Some(event.end - since.min(event.end));
+                } else {
+                    learned.took = waited(event, if self.is_inet() { 0 } else { ANSWER });
+                }
+            }
+            Some(libc::EISCONN) => {
+                if let Some(since) = since {
+                    learned.handshake = Some((since, None));
+                    self.link = Link::Connected;
+                }
+            }
+            Some(libc::EINPROGRESS | libc::EALREADY) => {
+                learned.meaning = Some(Meaning::HandshakeGoesOn);
+                self.begin_handshake(event, unset);
+            }
+            // The kernel goes on with the handshake when a signal ends connect(2).
+            Some(errno) if interrupted(errno) => self.begin_handshake(event, unset),
+            Some(_) => {
+                learned.took = match since {
+                    Some(since) => Some(event.end - since.min(event.end)),
+                    None => waited(event, WAIT),
+                };
+                if self.link != Link::Connected {
+                    self.link = Link::Failed;
+                }
+            }
+        }
+        learned
+    }
+
+    fn begin_handshake(&mut self, event: &CallEvent, unset: bool) {
+        if unset && self.link != Link::Connected {
+            self.link = Link::Connecting {
+                since: event.start,
+                pid: event.pid,
+                tid: event.tid,
+            };
+            self.reminded = 0;
+        }
+    }
+
+    fn is_inet(&self) -> bool {
+        matches!(
+            self.peer,
+            Some(SockAddr::Inet { .. } | SockAddr::Inet6 { .. })
+        )
+    }
+
+    /// Ends a handshake that was under way.
+    fn end_handshake(&mut self, errno: Option<i32>) -> Option<(Nanos, Option<i32>)> {
+        let Link::Connecting { since, .. } = self.link else {
+            return None;
+        };
+        self.link = if errno.is_some() {
+            Link::Failed
+        } else {
+            Link::Connected
+        };
+        Some((since, errno))
+    }
+
+    fn carried(&mut self, event: &CallEvent, direction: Direction) -> Learned {
+        let call = &event.call;
+        let count = bytes::moved(event);
+        let mut learned = Learned {
+            took: waited(event, WAIT),
+            ..Learned::default()
+        };
+        let flags = call.arg("flags").and_then(number).unwrap_or(0);
+        if count > 0 && flags & FASTOPEN == 0 {
+            learned.handshake = self.end_handshake(None);
+        }
+        match direction {
+            Direction::Out => self.out = self.out.saturating_add(count),
+            Direction::In => self.received = self.received.saturating_add(count),
+        }
+        if !matches!(self.link, Link::Connected)
+            && let Some(address) = call.address()
+        {
+            self.peer = Some(address.clone());
+        }
+        if count > 0 {
+            let asker = *self.asker.get_or_insert(direction);
+            if asker == direction {
+                self.asked = Some(event.end);
+                self.reminded = 0;
+            } else if let Some(asked) = self.asked.take() {
+                let answered = event.end.saturating_sub(asked);
+                learned.took = (answered >= ANSWER).then_some(answered);
+            }
+        }
+        let asked = bytes::asked(call);
+        match direction {
+            Direction::Out if self.is_stream() && asked.is_some_and(|of| of > count) => {
+                learned.meaning = asked.map(|of| Meaning::Part { done: count, of });
+            }
+            Direction::In
+                if self.is_stream()
+                    && call.outcome.value() == Some(0)
+                    && asked.is_none_or(|of| of > 0) =>
+            {
+                if !self.deaf {
+                    learned.meaning = Some(Meaning::PeerEnded);
+                    self.first.get_or_insert(Side::Peer);
+                    self.asked = None;
+                }
+            }
+            _ => {}
+        }
+        learned
+    }
+
+    fn failed_to_carry(&mut self, event: &CallEvent, direction: Direction) -> Learned {
+        let mut learned = Learned {
+            took: waited(event, WAIT),
+            ..Learned::default()
+        };
+        match event.call.outcome.errno() {
+            Some(libc::ECONNRESET) => {
+                self.first.get_or_insert(Side::PeerByReset);
+            }
+            Some(libc::EPIPE) if direction == Direction::Out && self.link != Link::Failed => {
+                self.first.get_or_insert(Side::Peer);
+            }
+            Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH) => {
+                if self.end_handshake(event.call.outcome.errno()).is_some() {
+                    learned.took = None;
+                }
+            }
+            _ => {}
+        }
+        learned
+    }
+
+    fn shutdown(&mut self, how: u64) -> Learned {
+        if how != libc::SHUT_RD as u64 && self.has_ends() {
+            self.first.get_or_insert(Side::Us);
+        }
+        self.deaf |= how != libc::SHUT_WR as u64;
+        let meaning = match how as i32 {
+            libc::SHUT_RD => Meaning::ShutReceive,
+            libc::SHUT_WR => Meaning::ShutSend,
+            _ => Meaning::ShutBoth,
+        };
+        Learned {
+            meaning: Some(meaning),
+            ..Learned::default()
+        }
+    }
+
+    /// The questions whose answers tell us something.
+    fn asked_about(&mut self, event: &CallEvent, ready: bool) -> Learned {
+        let call = &event.call;
+        let mut learned = Learned::default();
+        match call.name() {
+            "getsockname" => {
+                if let Some(address) = call.address() {
+                    self.local = Some(address.clone());
+                }
+            }
+            "getpeername" => {
+                self.peer = call.address().cloned().or(self.peer.take());
+                learned.handshake = self.end_handshake(None);
+            }
+            "getsockopt" if call.raw.args[1..3] == SO_ERROR => match call
+                .arg("optval")
+                .and_then(number)
+            {
+                // No error is also the answer while the handshake is still under way: it counts once polling has reported something.
+                Some(0) if ready => learned.handshake = self.end_handshake(None),
+                Some(errno @ 1..4096) => learned.handshake = self.end_handshake(Some(errno as i32)),
+                _ => {}
+            },
+            _ => {}
+        }
+        learned
+    }
+
+    /// A peer came by this listener: what it says about the new conversation.
+    pub(super) fn accepted_from(&mut self, listener: Option<&Self>, event: &CallEvent) -> Meaning {
+        self.part = Part::Accepted;
+        self.link = Link::Connected;
+        self.born = Some(event.end);
+        self.local = listener.and_then(|listener| listener.local.clone());
+        self.peer = event.call.address().cloned();
+        Meaning::Accepted {
+            local: self.local.clone(),
+            peer: self.peer.clone(),
+        }
+    }
+
+    /// What is to be said at its end, `open` if that is only the end of the trace.
+    pub(super) fn farewell(&mut self, now: Nanos, open: bool) -> Farewell {
+        let fate = match self.part {
+            _ if open => Fate::Open,
+            Part::Listener(count) => Fate::Listened(count),
+            _ if self.out + self.received > 0 => Fate::Carried,
+            _ if matches!(self.link, Link::Failed | Link::Connecting { .. }) => {
+                Fate::NeverConnected
+            }
+            _ if self.link == Link::Connected && !self.is_datagram() => Fate::Carried,
+            _ => Fate::Unused,
+        };
+        let first =
+            (fate == Fate::Carried && self.has_ends()).then(|| *self.first.get_or_insert(Side::Us));
+        let lived = self.born.map(|born| now.saturating_sub(born));
+        Farewell {
+            out: self.out,
+            received: self.received,
+            first,
+            lived,
+            fate,
+        }
+    }
+}
+
+/// What a blocked call of that role waits for.
+pub fn awaited(role: Role, direction: Option<Direction>) -> Awaited {
+    match (role, direction) {
+        (Role::Connect, _) => Awaited::Answer,
+        (Role::Accept, _) => Awaited::Peer,
+        (_, Some(Direction::In)) => Awaited::Data,
+        (_, Some(Direction::Out)) => Awaited::Room,
+        _ => Awaited::Other,
+    }
+}
+
+/// Whether a signal ended the call: EINTR, and the kernel's restart codes (include/linux/errno.h), which it turns into a restart or EINTR.
+pub fn interrupted(errno: i32) -> bool {
+    errno == libc::EINTR || matches!(errno, 512..=514 | 516)
+}
+
+fn port(address: &SockAddr) -> Option<u16> {
+    match address {
+        SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
+        _ => None,
+    }
+}
+
+fn waited(event: &CallEvent, least: Nanos) -> Option<Nanos> {
+    let took = event.end.saturating_sub(event.start);
+    (took >= least).then_some(took)
+}

@@ -1,0 +1,131 @@
+//! What a line of the story means, as facts: wording is the output's business.
+
+use crate::syscall::SockAddr;
+use crate::tracer::event::Nanos;
+
+/// What something means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// A failure in plain words.
+    Trouble(&'static str),
+    /// The handshake goes on while the program does other things.
+    HandshakeGoesOn,
+    /// connect(2) of a datagram socket: only the peer is noted.
+    SetsPeer,
+    /// connect(2) with AF_UNSPEC: the peer is forgotten.
+    ForgetsPeer,
+    /// Bound to the wildcard address.
+    EveryAddress,
+    /// Bound to a loopback address.
+    ThisMachine,
+    /// Bound to port 0.
+    KernelPicksPort,
+    /// listen(2): from now on peers may come.
+    WaitingForPeers,
+    /// A listener let a peer in.
+    Accepted {
+        /// Our end, where it is known; a wildcard address where only its port is.
+        local: Option<SockAddr>,
+        /// The peer's.
+        peer: Option<SockAddr>,
+    },
+    /// socketpair(2) made these two conversations, each the other's peer.
+    Joined(u64, u64),
+    /// Fewer bytes than asked for went out.
+    Part {
+        /// Bytes taken.
+        done: u64,
+        /// Bytes offered.
+        of: u64,
+    },
+    /// A receive returned 0 on a stream: the peer has closed its direction.
+    PeerEnded,
+    /// shutdown(2) ended sending.
+    ShutSend,
+    /// shutdown(2) ended receiving.
+    ShutReceive,
+    /// shutdown(2) ended both.
+    ShutBoth,
+    /// A connection is there, with the two ends as far as they are known.
+    Connection {
+        /// Our end.
+        local: Option<SockAddr>,
+        /// The peer's.
+        peer: Option<SockAddr>,
+    },
+    /// The conversation is over.
+    Farewell(Farewell),
+    /// close(2) took one descriptor of several.
+    OpenElsewhere,
+    /// close_range(2) and others: so many conversations ended.
+    SeveralEnded(usize),
+    /// What a blocked call waits for.
+    WaitsFor(Awaited),
+    /// What is still waited for, and since when.
+    StillWaiting {
+        /// Who should answer.
+        peer: Option<SockAddr>,
+        /// How long so far.
+        elapsed: Nanos,
+    },
+    /// A signal came in the middle.
+    Interrupted,
+    /// The thread ended inside the call.
+    GivenUp,
+}
+
+/// What a blocked call waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// The peer's answer to a handshake.
+    Answer,
+    /// A peer that connects.
+    Peer,
+    /// Data.
+    Data,
+    /// Room in the send buffer.
+    Room,
+    /// Something else.
+    Other,
+}
+
+/// What is said of a conversation at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Bytes sent.
+    pub out: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// Who closed first, as far as the calls prove it.
+    pub first: Option<Side>,
+    /// How long it lived, where its beginning was seen.
+    pub lived: Option<Nanos>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The traced program.
+    Us,
+    /// The other end, in order.
+    Peer,
+    /// The other end, by a reset.
+    PeerByReset,
+}
+
+/// What a conversation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It could carry data.
+    Carried,
+    /// It was a listener, and let so many peers in.
+    Listened(u64),
+    /// Its handshake failed, or hadn't ended.
+    NeverConnected,
+    /// Nothing was done with it.
+    Unused,
+    /// It is still open.
+    Open,
+}

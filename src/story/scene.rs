@@ -1,0 +1,502 @@
+//! Programs made up for tests: events as the tracer would hand them over.
+
+use std::net::Ipv4Addr;
+
+use syscalls::Sysno;
+
+use crate::syscall::{Arg, Call, Data, Names, Outcome, Raw, Role, Row, SockAddr, Value};
+use crate::tracer::event::{
+    CallEvent, Change, Descriptor, Event, Nanos, ProcessEvent, Socket, SocketId, Status,
+};
+
+pub const MS: Nanos = 1_000_000;
+
+pub static FAMILY: Names = Names {
+    prefix: "AF_???",
+    rows: &[(1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6")],
+};
+pub static KIND: Names = Names {
+    prefix: "SOCK_???",
+    rows: &[
+        (1, "SOCK_STREAM"),
+        (2, "SOCK_DGRAM"),
+        (0x80000, "SOCK_CLOEXEC"),
+        (0x800, "SOCK_NONBLOCK"),
+    ],
+};
+pub static PROTOCOL: Names = Names {
+    prefix: "IPPROTO_???",
+    rows: &[(0, "IPPROTO_IP"), (6, "IPPROTO_TCP"), (17, "IPPROTO_UDP")],
+};
+pub static MESSAGE: Names = Names {
+    prefix: "MSG_???",
+    rows: &[
+        (2, "MSG_PEEK"),
+        (0x40, "MSG_DONTWAIT"),
+        (0x4000, "MSG_NOSIGNAL"),
+    ],
+};
+pub static EVENTS: Names = Names {
+    prefix: "POLL???",
+    rows: &[(1, "POLLIN"), (4, "POLLOUT"), (0x10, "POLLHUP")],
+};
+pub static LEVEL: Names = Names {
+    prefix: "SOL_???",
+    rows: &[(1, "SOL_SOCKET"), (6, "SOL_TCP")],
+};
+pub static OPTION: Names = Names {
+    prefix: "SO_???",
+    rows: &[(1, "TCP_NODELAY"), (4, "SO_ERROR"), (9, "SO_KEEPALIVE")],
+};
+
+pub fn inet(ip: [u8; 4], port: u16) -> SockAddr {
+    SockAddr::Inet {
+        ip: Ipv4Addr::from(ip),
+        port,
+    }
+}
+
+/// The row of a call.
+fn row(number: Sysno) -> &'static Row {
+    use Role::*;
+    static ROWS: std::sync::OnceLock<Vec<Row>> = std::sync::OnceLock::new();
+    let rows = ROWS.get_or_init(|| {
+        [
+            (Sysno::socket, Create, None),
+            (Sysno::socketpair, Create, None),
+            (Sysno::bind, Bind, Some(0)),
+            (Sysno::listen, Listen, Some(0)),
+            (Sysno::accept4, Accept, Some(0)),
+            (Sysno::connect, Connect, Some(0)),
+            (Sysno::sendto, Send, Some(0)),
+            (Sysno::write, Send, Some(0)),
+            (Sysno::writev, Send, Some(0)),
+            (Sysno::sendmsg, Send, Some(0)),
+            (Sysno::sendmmsg, Send, Some(0)),
+            (Sysno::splice, Send, Some(2)),
+            (Sysno::recvfrom, Receive, Some(0)),
+            (Sysno::read, Receive, Some(0)),
+            (Sysno::shutdown, Shutdown, Some(0)),
+            (Sysno::close, Close, Some(0)),
+            (Sysno::close_range, Close, None),
+            (Sysno::dup2, Duplicate, Some(0)),
+            (Sysno::setsockopt, Setup, Some(0)),
+            (Sysno::getsockopt, Setup, Some(0)),
+            (Sysno::getsockname, Setup, Some(0)),
+            (Sysno::getpeername, Setup, Some(0)),
+            (Sysno::poll, Poll, None),
+            (Sysno::epoll_wait, Poll, None),
+            (Sysno::clone, Engine, None),
+        ]
+        .map(|(number, role, descriptor)| Row {
+            number,
+            role,
+            descriptor,
+        })
+        .into()
+    });
+    rows.iter()
+        .find(|row| row.number == number)
+        .expect("a scene's call has a row")
+}
+
+/// A call in the making.
+pub struct Act {
+    pub event: CallEvent,
+}
+
+impl Act {
+    /// A call of process and thread 100, at 0 ms, that returns 0.
+    pub fn new(number: Sysno, args: Vec<(&'static str, Value)>) -> Self {
+        let mut raw = Raw {
+            number: number.id() as u64,
+            args: [0; 6],
+        };
+        for (slot, (_, value)) in raw.args.iter_mut().zip(&args) {
+            *slot = super::bytes::number(value).unwrap_or(0x7ffc_0000_1000);
+        }
+        let args = args
+            .into_iter()
+            .map(|(name, value)| Arg { name, value })
+            .collect();
+        let call = Call {
+            row: row(number),
+            raw,
+            args,
+            outcome: Outcome::Value(0),
+        };
+        let event = CallEvent {
+            pid: 100,
+            tid: 100,
+            start: 0,
+            end: 0,
+            call,
+            descriptors: Vec::new(),
+            released: Vec::new(),
+        };
+        Self { event }
+    }
+
+    pub fn at(mut self, start: Nanos, took: Nanos) -> Self {
+        (self.event.start, self.event.end) = (start, start + took);
+        self
+    }
+
+    pub fn by(mut self, pid: i32, tid: i32) -> Self {
+        (self.event.pid, self.event.tid) = (pid, tid);
+        self
+    }
+
+    pub fn gives(mut self, value: i64) -> Self {
+        self.event.call.outcome = Outcome::Value(value);
+        self
+    }
+
+    pub fn fails(mut self, errno: i32) -> Self {
+        self.event.call.outcome = Outcome::Error(errno);
+        self
+    }
+
+    /// The descriptor is a stream socket of the internet.
+    pub fn on(self, fd: i32, id: SocketId) -> Self {
+        self.on_kind(fd, id, (libc::AF_INET, libc::SOCK_STREAM, 6))
+    }
+
+    pub fn on_kind(mut self, fd: i32, id: SocketId, kind: (i32, i32, i32)) -> Self {
+        self.event.descriptors.push((
+            fd,
+            Descriptor::Socket(Socket {
+                id,
+                kind: Some(kind),
+                inherited: false,
+            }),
+        ));
+        self
+    }
+
+    pub fn releases(mut self, id: SocketId) -> Self {
+        self.event.released.push(id);
+        self
+    }
+
+    /// It is over.
+    pub fn done(self) -> Event {
+        Event::Call(Box::new(self.event))
+    }
+
+    /// It has blocked.
+    pub fn waiting(mut self) -> Event {
+        self.event.call.outcome = Outcome::Unfinished;
+        Event::Waiting(Box::new(self.event))
+    }
+}
+
+pub fn data(bytes: &[u8], len: u64) -> Value {
+    Value::Data(Data {
+        bytes: bytes[..bytes.len().min(48)].to_vec(),
+        len,
+    })
+}
+
+pub fn address(address: SockAddr) -> Value {
+    Value::Address(Box::new(address))
+}
+
+fn length(before: i64, after: i64) -> Value {
+    Value::Changed(Box::new(Value::Int(before)), Box::new(Value::Int(after)))
+}
+
+pub fn socket(fd: i64, id: SocketId) -> Act {
+    socket_kind(fd, id, (libc::AF_INET, libc::SOCK_STREAM, 6))
+}
+
+pub fn socket_kind(fd: i64, id: SocketId, kind: (i32, i32, i32)) -> Act {
+    let args = vec![
+        ("domain", Value::Const(&FAMILY, kind.0 as u64)),
+        ("type", Value::Flags(&KIND, kind.1 as u64)),
+        ("protocol", Value::Const(&PROTOCOL, kind.2 as u64)),
+    ];
+    Act::new(Sysno::socket, args)
+        .gives(fd)
+        .on_kind(fd as i32, id, kind)
+}
+
+fn with_address(number: Sysno, fd: i32, name: SockAddr) -> Act {
+    Act::new(
+        number,
+        vec![
+            ("sockfd", Value::Fd(fd)),
+            ("addr", address(name)),
+            ("addrlen", Value::Int(16)),
+        ],
+    )
+}
+
+pub fn connect(fd: i32, to: SockAddr) -> Act {
+    with_address(Sysno::connect, fd, to)
+}
+
+pub fn bind(fd: i32, to: SockAddr) -> Act {
+    with_address(Sysno::bind, fd, to)
+}
+
+pub fn listen(fd: i32) -> Act {
+    Act::new(
+        Sysno::listen,
+        vec![("sockfd", Value::Fd(fd)), ("backlog", Value::Int(511))],
+    )
+}
+
+pub fn accept(fd: i32, from: SockAddr) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("addr", address(from)),
+        ("addrlen", length(128, 16)),
+        ("flags", Value::Flags(&KIND, 0x800)),
+    ];
+    Act::new(Sysno::accept4, args)
+}
+
+pub fn getsockname(fd: i32, is: SockAddr) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("addr", address(is)),
+        ("addrlen", length(128, 16)),
+    ];
+    Act::new(Sysno::getsockname, args)
+}
+
+pub fn setsockopt(fd: i32) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("level", Value::Const(&LEVEL, 1)),
+        ("optname", Value::Const(&OPTION, 9)),
+        (
+            "optval",
+            Value::List {
+                items: vec![Value::Int(1)],
+                more: false,
+            },
+        ),
+        ("optlen", Value::Int(4)),
+    ];
+    Act::new(Sysno::setsockopt, args)
+}
+
+pub fn so_error(fd: i32, errno: i64) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("level", Value::Const(&LEVEL, 1)),
+        ("optname", Value::Const(&OPTION, 4)),
+        (
+            "optval",
+            Value::List {
+                items: vec![Value::Int(errno)],
+                more: false,
+            },
+        ),
+        ("optlen", length(4, 4)),
+    ];
+    Act::new(Sysno::getsockopt, args)
+}
+
+pub fn poll(fd: i32, revents: u64) -> Act {
+    let item = Value::Struct(vec![
+        ("fd", Value::Fd(fd)),
+        ("events", Value::Flags(&EVENTS, 5)),
+        ("revents", Value::Flags(&EVENTS, revents)),
+    ]);
+    let fds = Value::List {
+        items: vec![item],
+        more: false,
+    };
+    let args = vec![
+        ("fds", fds),
+        ("nfds", Value::Unsigned(1)),
+        ("timeout", Value::Int(1000)),
+    ];
+    Act::new(Sysno::poll, args).gives(i64::from(revents != 0))
+}
+
+pub fn sendto(fd: i32, bytes: &[u8]) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("buf", data(bytes, bytes.len() as u64)),
+        ("len", Value::Unsigned(bytes.len() as u64)),
+        ("flags", Value::Flags(&MESSAGE, 0)),
+        ("dest_addr", Value::Pointer(0)),
+        ("addrlen", Value::Int(0)),
+    ];
+    Act::new(Sysno::sendto, args).gives(bytes.len() as i64)
+}
+
+pub fn recvfrom(fd: i32, bytes: &[u8], count: u64, size: u64) -> Act {
+    let args = vec![
+        ("sockfd", Value::Fd(fd)),
+        ("buf", data(bytes, count)),
+        ("len", Value::Unsigned(size)),
+        ("flags", Value::Flags(&MESSAGE, 0)),
+        ("src_addr", Value::Pointer(0)),
+        ("addrlen", Value::Pointer(0)),
+    ];
+    Act::new(Sysno::recvfrom, args).gives(count as i64)
+}
+
+/// The same at its entry, when nothing has come yet.
+pub fn receiving(fd: i32, size: u64) -> Act {
+    let mut act = recvfrom(fd, b"", 0, size);
+    act.event.call.args[1].value = Value::Pointer(0x7ffc_0000_1000);
+    act
+}
+
+pub fn close(fd: i32) -> Act {
+    Act::new(Sysno::close, vec![("fd", Value::Fd(fd))])
+}
+
+pub fn process(pid: i32, tid: i32, time: Nanos, change: Change) -> Event {
+    Event::Process(ProcessEvent {
+        pid,
+        tid,
+        time,
+        change,
+    })
+}
+
+pub fn started(pid: i32, parent: Option<i32>, name: &str, time: Nanos) -> Event {
+    process(
+        pid,
+        pid,
+        time,
+        Change::Started {
+            parent,
+            name: name.into(),
+        },
+    )
+}
+
+pub fn executed(pid: i32, name: &str, time: Nanos) -> Event {
+    let path = format!("/usr/bin/{name}").into_bytes();
+    let path = Data {
+        len: path.len() as u64,
+        bytes: path,
+    };
+    process(
+        pid,
+        pid,
+        time,
+        Change::Executed {
+            name: name.into(),
+            path,
+            released: vec![],
+            former: None,
+        },
+    )
+}
+
+pub fn exited(pid: i32, status: i32, released: Vec<SocketId>, time: Nanos) -> Event {
+    process(
+        pid,
+        pid,
+        time,
+        Change::Ended {
+            status: Status::Exited(status),
+            released,
+            process: true,
+        },
+    )
+}
+
+pub const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: curl/7.88.1\r\nAccept: */*";
+pub const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=UTF-8\r\n";
+
+/// A client as curl is one: a handshake left to the kernel, a request, an answer, closed first by us.
+pub fn client() -> Vec<Event> {
+    let web = || inet([93, 184, 216, 34], 80);
+    vec![
+        started(100, None, "curl", 0),
+        socket(5, 7).at(4_400_000, 20_000).done(),
+        setsockopt(5).on(5, 7).at(4_410_000, 1000).done(),
+        setsockopt(5).on(5, 7).at(4_420_000, 1000).done(),
+        setsockopt(5).on(5, 7).at(4_430_000, 1000).done(),
+        connect(5, web())
+            .on(5, 7)
+            .fails(libc::EINPROGRESS)
+            .at(4_500_000, 60_000)
+            .done(),
+        poll(5, 0).on(5, 7).at(4_600_000, 1000).done(),
+        getsockname(5, inet([10, 0, 0, 7], 41234))
+            .on(5, 7)
+            .at(4_700_000, 1000)
+            .done(),
+        poll(5, 4).on(5, 7).at(4_800_000, 11 * MS).done(),
+        so_error(5, 0).on(5, 7).at(16_299_000, 1000).done(),
+        sendto(5, REQUEST).on(5, 7).at(16_400_000, 50_000).done(),
+        poll(5, 1).on(5, 7).at(16_500_000, 11 * MS).done(),
+        recvfrom(5, ANSWER, 1591, 102_400)
+            .on(5, 7)
+            .at(28_100_000, 20_000)
+            .done(),
+        close(5).on(5, 7).releases(7).at(28_400_000, 30_000).done(),
+        poll(0, 0).at(28_500_000, 1000).done(),
+        exited(100, 0, vec![], 30 * MS),
+    ]
+}
+
+/// A server that listens, and answers one peer, who closes first.
+pub fn server() -> Vec<Event> {
+    let peer = || inet([127, 0, 0, 1], 51022);
+    vec![
+        started(70, None, "nginx", 0),
+        socket(6, 1).by(70, 70).at(2_100_000, 9000).done(),
+        setsockopt(6).on(6, 1).by(70, 70).at(2_150_000, 1000).done(),
+        bind(6, inet([0, 0, 0, 0], 8080))
+            .on(6, 1)
+            .by(70, 70)
+            .at(2_200_000, 9000)
+            .done(),
+        listen(6).on(6, 1).by(70, 70).at(2_300_000, 9000).done(),
+        started(71, Some(70), "nginx", 3 * MS),
+        accept(6, peer())
+            .on(6, 1)
+            .on(3, 2)
+            .gives(3)
+            .by(71, 71)
+            .at(3800 * MS, 9000)
+            .done(),
+        recvfrom(
+            3,
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n",
+            78,
+            1024,
+        )
+        .on(3, 2)
+        .by(71, 71)
+        .at(3801 * MS, 9000)
+        .done(),
+        sendto(3, b"HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n")
+            .on(3, 2)
+            .by(71, 71)
+            .at(3801 * MS + 300_000, 9000)
+            .done(),
+        recvfrom(3, b"", 0, 1024)
+            .on(3, 2)
+            .by(71, 71)
+            .at(3802 * MS, 9000)
+            .done(),
+        close(3)
+            .on(3, 2)
+            .releases(2)
+            .by(71, 71)
+            .at(3803 * MS, 9000)
+            .done(),
+        recvfrom(6, b"", 0, 1024)
+            .on(6, 1)
+            .fails(libc::ENOTCONN)
+            .by(71, 71)
+            .at(3804 * MS, 9000)
+            .done(),
+        exited(71, 0, vec![], 3805 * MS),
+        exited(70, 0, vec![1], 3806 * MS),
+    ]
+}

@@ -1,0 +1,144 @@
+//! What the story says: each event with its place in the life of its conversation.
+
+use std::sync::Arc;
+
+use super::{Conversation, Meaning};
+use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
+
+/// One thing told, in the order in which it became known.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// What happened.
+    pub what: What,
+    /// Whose it is; nothing for what is said about the trace as a whole.
+    pub who: Option<Who>,
+    /// When: the entry of a call, otherwise the moment at which it happened.
+    pub time: Nanos,
+    /// The conversation that it belongs to, as it stands now.
+    pub conversation: Option<Conversation>,
+    /// Which stage of it.
+    pub stage: Option<Stage>,
+    /// What it means.
+    pub meaning: Option<Meaning>,
+    /// How long someone waited for it, where that is worth saying: a handshake, an answer, a call that blocked.
+    pub took: Option<Nanos>,
+    /// Whether it is only counted, not shown: set-up and polling that went well.
+    pub folds: bool,
+    /// How much it matters.
+    pub importance: Importance,
+}
+
+impl Told {
+    /// Something ordinary that happened to nobody's conversation.
+    pub fn new(what: What, who: Option<Who>, time: Nanos) -> Self {
+        Self {
+            what,
+            who,
+            time,
+            conversation: None,
+            stage: None,
+            meaning: None,
+            took: None,
+            folds: false,
+            importance: Importance::Ordinary,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A call is over.
+    Call(Box<CallEvent>),
+    /// A call has blocked and still does.
+    Waiting(Box<CallEvent>),
+    /// The call, handshake or answer that was waited for is still waited for, after 1, 10 and 60 s.
+    StillWaiting,
+    /// A handshake that connect(2) had left to the kernel was found to be complete.
+    Connected,
+    /// Such a handshake was found to have failed, with this errno.
+    NotConnected(i32),
+    /// A conversation ended, or was left open, without a close(2) of its own.
+    Ended(Ending),
+    /// The process had started this other one, which has just made its first call of interest under its new program.
+    Runs(Who),
+    /// A process began, became another program, got a signal, stopped or ended.
+    Process(ProcessEvent),
+    /// Something about the tracing itself.
+    Notice(Notice),
+}
+
+/// How a conversation ended without a close(2) of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The last process that had it is gone.
+    Exit,
+    /// execve(2) closed it, since it was marked close-on-exec.
+    Exec,
+    /// Another call took it away: close_range(2), dup2(2).
+    Call(&'static str),
+    /// It hasn't ended: the trace has.
+    StillOpen,
+}
+
+/// A thread, with the name of its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// The process (thread group).
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// The process's name in /proc/PID/comm, the tracee's own choice and thus not safe to print; empty where nobody has said it.
+    pub name: Arc<str>,
+}
+
+/// The stages of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stage {
+    /// A name becomes addresses.
+    Resolve,
+    /// The socket is made.
+    Create,
+    /// It gets an address of its own.
+    Bind,
+    /// It waits for peers.
+    Listen,
+    /// A peer is taken in.
+    Accept,
+    /// It joins a peer.
+    Connect,
+    /// Data goes out.
+    Send,
+    /// Data comes in.
+    Receive,
+    /// A direction, or all of it, ends.
+    Close,
+}
+
+impl Stage {
+    /// The stage's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Create => "create",
+            Self::Bind => "bind",
+            Self::Listen => "listen",
+            Self::Accept => "accept",
+            Self::Connect => "connect",
+            Self::Send => "send",
+            Self::Receive => "receive",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// How much something matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// It went as it should.
+    Ordinary,
+    /// It failed as such things do: EINPROGRESS, EAGAIN, an optional probe; or it explains another line.
+    Expected,
+    /// It failed.
+    Error,
+}
