@@ -102,8 +102,7 @@ pub fn notice(notice: &Notice, quiet: u8, escape: Escape) -> Option<String> {
             (
                 1,
                 format!(
-                    "{} has ended; still running: {} (--no-wait would end here)",
-                    bare(program),
+                    "the program (process {program}) has ended; still running: {} (--no-wait would end here)",
                     children.join(", ")
                 ),
             )
