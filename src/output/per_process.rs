@@ -17,7 +17,11 @@ pub struct PerProcess<F> {
 impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> PerProcess<F> {
     /// `open` makes the output of a process.
     pub fn new(open: F) -> Self {
-        Self { open, outputs: HashMap::new(), last: 0 }
+        Self {
+            open,
+            outputs: HashMap::new(),
+            last: 0,
+        }
     }
 }
 
@@ -42,10 +46,14 @@ impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> Output for PerProcess<F> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.outputs.values_mut().try_for_each(|output| output.flush())
+        self.outputs
+            .values_mut()
+            .try_for_each(|output| output.flush())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.outputs.values_mut().try_for_each(|output| output.finish())
+        self.outputs
+            .values_mut()
+            .try_for_each(|output| output.finish())
     }
 }

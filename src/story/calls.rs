@@ -1,7 +1,10 @@
 //! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
 
 use super::conversation::{Learned, Link, Part, awaited, interrupted};
-use super::{Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who, bytes, trouble};
+use super::{
+    Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
+    bytes, trouble,
+};
 use crate::syscall::{Outcome, Role};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
@@ -299,13 +302,23 @@ fn unhappy(event: &CallEvent) -> Option<Meaning> {
 }
 
 /// The end of a handshake that connect(2) had left to the kernel.
-fn handshake(who: Who, conversation: &Conversation, since: Nanos, now: Nanos, errno: Option<i32>) -> Told {
+fn handshake(
+    who: Who,
+    conversation: &Conversation,
+    since: Nanos,
+    now: Nanos,
+    errno: Option<i32>,
+) -> Told {
     let (what, meaning, importance) = match errno {
         Some(errno) => {
             let meaning = trouble::meaning(errno, Role::Connect).map(Meaning::Trouble);
             (What::NotConnected(errno), meaning, Importance::Error)
         }
-        None => (What::Connected, Some(connection(conversation)), Importance::Ordinary),
+        None => (
+            What::Connected,
+            Some(connection(conversation)),
+            Importance::Ordinary,
+        ),
     };
     Told {
         conversation: Some(conversation.clone()),
@@ -323,4 +336,3 @@ fn connection(conversation: &Conversation) -> Meaning {
         peer: conversation.peer.clone(),
     }
 }
-

@@ -154,7 +154,10 @@ impl Story {
         if let Change::Ended { process, .. } = event.change {
             self.processes.ended(pid, tid, process);
         }
-        said.push(Told { importance, ..Told::new(What::Process(event), Some(who), time) });
+        said.push(Told {
+            importance,
+            ..Told::new(What::Process(event), Some(who), time)
+        });
         said
     }
 
@@ -189,7 +192,11 @@ impl Story {
     /// With `--no-follow`, leaves out what isn't the program's own.
     fn hide_others(&self, said: &mut Vec<Told>) {
         if !self.options.follow {
-            said.retain(|told| told.who.as_ref().is_none_or(|who| self.processes.is_first(who.pid)));
+            said.retain(|told| {
+                told.who
+                    .as_ref()
+                    .is_none_or(|who| self.processes.is_first(who.pid))
+            });
         }
     }
 
@@ -201,4 +208,3 @@ impl Story {
             .is_none_or(|shown| shown.contains(close))
     }
 }
-

@@ -287,6 +287,8 @@ impl Engine {
             Role::File => self.config.all_descriptors || self.selected(call.row),
             // epoll_wait names no socket; poll and select name theirs.
             Role::Poll => socket || self.config.all_descriptors || call.row.is_opaque_wait(),
+            // close_range names none either.
+            _ if call.row.descriptor_arguments().next().is_none() => true,
             _ => socket || self.config.all_descriptors || call.row.is_network(),
         }
     }

@@ -149,7 +149,11 @@ pub struct Engine {
     /// The program's name, which outlives it.
     pub(super) main_name: String,
     said_whom_we_wait_for: bool,
-    stops: u64,
+    pub(super) stops: u64,
+    /// How many stops there had been at the last tick.
+    pub(super) stops_before: u64,
+    /// The program is in a group-stop; by then at the latest we stop too.
+    pub(super) stop_with_program_at: Option<Instant>,
 }
 
 /// How a run went.
@@ -180,6 +184,8 @@ impl Engine {
             main_name: String::new(),
             said_whom_we_wait_for: false,
             stops: 0,
+            stops_before: 0,
+            stop_with_program_at: None,
         };
         engine.begin(trace.stopped);
         engine
@@ -243,11 +249,12 @@ impl Engine {
 
     fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let Some(thread) = self.tracees.threads.get(&tid) else {
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             self.newborn.insert(tid, (stopped, Instant::now()));
             return Ok(());
         };
         let pid = thread.pid;
+        thread.asleep_since = None;
         if !thread.begun {
             self.first_stop(&stopped);
         }
@@ -304,6 +311,7 @@ impl Engine {
         self.signals.pass_on(&targets);
         self.adopt_orphans();
         self.report_waiting();
+        self.stop_with_program();
         if let Some((_, at)) = self.ended
             && at.elapsed() > PATIENCE
             && !self.said_whom_we_wait_for

@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::event::{Change, Event, Notice, Status};
 use super::procfs;
-use super::signals;
+use super::signals::{self, Watched};
 use super::stopped::{Gone, Stopped};
 use super::tracees::{Doing, Process};
 use crate::syscall::Data;
+
+/// How long what goes on beside a stopped program may keep us from stopping too.
+const AT_LATEST: Duration = Duration::from_millis(300);
 
 /// How long a new thread waits for its maker's word before /proc is asked instead: the maker may have been killed.
 const ORPHANED: Duration = Duration::from_millis(100);
@@ -264,16 +267,43 @@ impl Engine {
         if first {
             self.tell(pid, tid, Change::Stopped { signal }, None);
         }
-        let before = procfs::switches(pid);
-        stopped.listen();
-        // The leader's stop counts: by its stirring it is seen that the process goes on.
-        if tid == self.main {
-            signals::stop_with_program(pid, before, !self.config.stay_for_children);
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
+            thread.asleep_since = procfs::switches(tid);
         }
+        stopped.listen();
+        if tid == self.main {
+            self.stop_with_program_at = Some(Instant::now() + AT_LATEST);
+        }
+    }
+
+    /// Stops us when the program has stopped, so that the shell sees its job stopped: when all is quiet, so that whatever stops with
+    /// the program has been seen to it, or at the latest after a while, since its children may go on.
+    pub(super) fn stop_with_program(&mut self) {
+        let quiet = std::mem::replace(&mut self.stops_before, self.stops) == self.stops;
+        let Some(at_latest) = self.stop_with_program_at else {
+            return;
+        };
+        if !(quiet || Instant::now() >= at_latest) || !signals::same_job(self.main) {
+            return;
+        }
+        let threads: Vec<Watched> = self
+            .tracees
+            .threads
+            .iter()
+            .map(|(tid, thread)| Watched {
+                tid: *tid,
+                asleep_since: thread.asleep_since,
+            })
+            .collect();
+        signals::stop_ourselves(&threads, !self.config.stay_for_children);
+        self.stop_with_program_at = Some(Instant::now() + AT_LATEST);
     }
 
     /// The group-stop is over.
     pub(super) fn group_stop_over(&mut self, pid: i32, tid: i32) {
+        if tid == self.main {
+            self.stop_with_program_at = None;
+        }
         let over = self
             .tracees
             .processes

@@ -77,6 +77,11 @@ pub fn signal_pending(pid: i32, signal: i32) -> bool {
     })
 }
 
+/// Whether the thread is in a ptrace-stop, or gone: its tracer has something to do.
+pub fn in_ptrace_stop(tid: i32) -> bool {
+    status(tid, "State").is_none_or(|state| state.starts_with(['t', 'Z', 'X']))
+}
+
 /// How often the thread was switched away from: it changes when a sleeping thread runs.
 pub fn switches(tid: i32) -> Option<i32> {
     let count = |field| status_number(tid, field);

@@ -4,8 +4,8 @@
 //! alone is meant for the program, and is passed on: once it is clear that the program did not get it by itself.
 
 use std::collections::VecDeque;
+use std::ptr;
 use std::time::{Duration, Instant};
-use std::{fs, ptr};
 
 use super::alarm::Received;
 use super::procfs;
@@ -103,22 +103,35 @@ pub fn outlive_the_terminal() {
     unsafe { libc::signal(libc::SIGTTOU, libc::SIG_IGN) };
 }
 
-/// Stops us, so that the shell sees its job stopped, until the job is continued. `switches` is [`procfs::switches`] of the
-/// program when its group-stop began.
-///
-/// SIGCONT may come to the program alone, or have come already: a guard process then continues us too, and we whoever waits `in_front`.
-pub fn stop_with_program(program: i32, switches: Option<i32>, in_front: bool) {
-    // SAFETY: getpgid and getpgrp only ask.
-    let same_group = unsafe { libc::getpgid(program) == libc::getpgrp() };
-    if !same_group {
-        return;
+/// A thread as it was when we last looked, for the guard to see whether it waits for us.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched {
+    /// The thread.
+    pub tid: i32,
+    /// In a group-stop: [`procfs::switches`] when that began. SIGCONT makes it run a moment, to tell its tracer.
+    pub asleep_since: Option<i32>,
+}
+
+impl Watched {
+    /// Whether its tracer has something to do.
+    fn calls(&self) -> bool {
+        match self.asleep_since {
+            Some(_) => procfs::switches(self.tid) != self.asleep_since,
+            None => procfs::in_ptrace_stop(self.tid),
+        }
     }
-    // SAFETY: the child runs `guard`, which never returns, and allocates only small strings; we go on only when it runs.
+}
+
+/// Stops us, so that the shell sees its job stopped, until the job is continued, or until one of `threads` needs its tracer: SIGCONT
+/// may come to the program alone, and its children may be running. A guard process watches them. Whoever waits `in_front` of us is
+/// continued with us.
+pub fn stop_ourselves(threads: &[Watched], in_front: bool) {
+    // SAFETY: the child runs `guard`, which never returns, and uses memory that is its own copy; we go on only when it runs.
     unsafe {
         let us = libc::getpid();
         let guard = libc::fork();
         if guard == 0 {
-            guard_us(us, program, switches);
+            guard_us(us, threads);
         }
         if guard > 0 {
             libc::kill(us, libc::SIGSTOP);
@@ -132,24 +145,27 @@ pub fn stop_with_program(program: i32, switches: Option<i32>, in_front: bool) {
     }
 }
 
-/// Continues `us` when the stopped program begins to stir: a traced thread that gets SIGCONT runs a moment, to tell its tracer.
-fn guard_us(us: i32, program: i32, switches: Option<i32>) -> ! {
+/// Whether the program is in our job: then the shell that stops it is the one that waits for us.
+pub fn same_job(program: i32) -> bool {
+    // SAFETY: both only ask.
+    unsafe { libc::getpgid(program) == libc::getpgrp() }
+}
+
+/// Continues `us` when one of `threads` needs us.
+fn guard_us(us: i32, threads: &[Watched]) -> ! {
     // SAFETY: prctl, getppid, kill and _exit take plain numbers; nanosleep's pointer is valid.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         while libc::getppid() == us {
-            if fs::exists(format!("/proc/{program}")).unwrap_or(false)
-                && procfs::switches(program) == switches
-            {
-                let moment = libc::timespec {
-                    tv_sec: 0,
-                    tv_nsec: 20_000_000,
-                };
-                libc::nanosleep(&raw const moment, ptr::null_mut());
-                continue;
+            if threads.iter().any(Watched::calls) {
+                libc::kill(us, libc::SIGCONT);
+                break;
             }
-            libc::kill(us, libc::SIGCONT);
-            break;
+            let moment = libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 20_000_000,
+            };
+            libc::nanosleep(&raw const moment, ptr::null_mut());
         }
         libc::_exit(0)
     }

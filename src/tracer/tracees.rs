@@ -64,6 +64,8 @@ pub struct Thread {
     pub clone_flags: Option<u64>,
     /// What is to be undone after that call.
     pub undo: Option<Undo>,
+    /// In a group-stop: how often it had run when that began.
+    pub asleep_since: Option<i32>,
     /// Whether it has been seen running: a new thread's first stop is not one of the program's own.
     pub begun: bool,
 }
@@ -119,6 +121,7 @@ impl Tracees {
             doing: Doing::Nothing,
             clone_flags: None,
             undo: None,
+            asleep_since: None,
             begun: false,
         };
         self.threads.insert(tid, thread);
