@@ -6,6 +6,8 @@ mod pointer;
 mod poll;
 mod set_up;
 
+use std::cell::OnceCell;
+
 use super::names::socket;
 use super::table::Kind;
 use super::{Arg, Call, Memory, Outcome, Raw, Row, Value, command, option};
@@ -87,6 +89,7 @@ pub fn finish(entry: &Entry, outcome: Outcome, memory: &dyn Memory, limits: Limi
         limits,
         data: limits.data,
         control: message::CONTROL,
+        length: OnceCell::new(),
     };
     let mut args = Vec::with_capacity(entry.row.args.len());
     for (index, (name, kind)) in entry.row.args.iter().enumerate() {
@@ -112,6 +115,8 @@ struct Decoder<'a> {
     data: usize,
     /// Bytes of control messages.
     control: usize,
+    /// The length that the call gave back, once it was read.
+    length: OnceCell<Vec<u8>>,
 }
 
 impl Decoder<'_> {

@@ -27,3 +27,6 @@ pub use names::Names;
 pub use select::Selection;
 pub use sockaddr::SockAddr;
 pub use table::{Role, Row, row, rows};
+
+#[cfg(test)]
+mod tests;

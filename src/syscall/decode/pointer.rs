@@ -74,21 +74,39 @@ impl Decoder<'_> {
 
     /// A number that the call changes.
     pub fn changing(&self, index: usize, shape: &Shape) -> Value {
-        let address = self.raw(index);
-        let Some(before) = shape.decode(self.kept(index), self.limits) else {
-            return Value::Pointer(address);
-        };
-        let after = if self.succeeded() {
-            shape.decode(&bytes(self.memory, address, shape.size()), self.limits)
-        } else {
-            None
-        };
-        changed(before, after)
+        let after = self
+            .succeeded()
+            .then(|| bytes(self.memory, self.raw(index), shape.size()));
+        self.change(index, shape, after.as_deref())
     }
 
     /// A pointer to a length: before the call, and after it.
     pub fn length(&self, index: usize) -> Value {
-        self.changing(index, &Shape::Signed(4))
+        let after = self.succeeded().then(|| self.length_after(index));
+        self.change(index, &Shape::Signed(4), after)
+    }
+
+    /// The length behind an argument after the call. No call has two of them, so it is read once.
+    pub fn length_after(&self, index: usize) -> &[u8] {
+        let read = || {
+            if self.raw(index) == 0 {
+                Vec::new()
+            } else {
+                bytes(self.memory, self.raw(index), 4)
+            }
+        };
+        self.length.get_or_init(read)
+    }
+
+    /// What an argument pointed to before the call, and what it became.
+    fn change(&self, index: usize, shape: &Shape, after: Option<&[u8]>) -> Value {
+        let Some(before) = shape.decode(self.kept(index), self.limits) else {
+            return Value::Pointer(self.raw(index));
+        };
+        match after.and_then(|after| shape.decode(after, self.limits)) {
+            Some(after) if after != before => Value::Changed(Box::new(before), Box::new(after)),
+            _ => one(before),
+        }
     }
 
     /// A socket address that was handed over.
@@ -107,15 +125,20 @@ impl Decoder<'_> {
 
     /// A socket address that the call gave back. What was longer than the buffer is cut, as the kernel does.
     pub fn address_back(&self, address: u64, len: usize) -> Value {
-        let after = bytes(self.memory, self.raw(len), 4);
-        let before = self.kept(len);
-        if !self.succeeded() || address == 0 || before.len() < 4 || after.len() < 4 {
-            return Value::Pointer(address);
+        match self.length_back(len) {
+            Some(len) => self.address(address, len),
+            None => Value::Pointer(address),
         }
-        self.address(
-            address,
-            shape::signed(before, 4).min(shape::signed(&after, 4)),
-        )
+    }
+
+    /// How much a call that succeeded has written into a buffer whose length stands behind that argument.
+    pub fn length_back(&self, len: usize) -> Option<i64> {
+        let before = self.kept(len);
+        if !self.succeeded() || before.len() < 4 {
+            return None;
+        }
+        let after = self.length_after(len);
+        (after.len() == 4).then(|| shape::signed(before, 4).min(shape::signed(after, 4)))
     }
 
     /// The two descriptors that socketpair and pipe store.
@@ -138,13 +161,5 @@ pub fn one(value: Value) -> Value {
     Value::List {
         items: vec![value],
         more: false,
-    }
-}
-
-/// A number behind a pointer that may have changed: `[128 => 16]`, or `[16]` where it hasn't.
-pub fn changed(before: Value, after: Option<Value>) -> Value {
-    match after {
-        Some(after) if after != before => Value::Changed(Box::new(before), Box::new(after)),
-        _ => one(before),
     }
 }

@@ -1,8 +1,8 @@
 //! Arguments of setsockopt(2), getsockopt(2), fcntl(2) and ioctl(2), which depend on an option, a command or a request.
 
-use super::{Decoder, pointer};
+use super::Decoder;
 use crate::syscall::command::{Argument, Commands};
-use crate::syscall::shape::{Shape, signed};
+use crate::syscall::shape::Shape;
 use crate::syscall::{Value, option};
 
 /// How much of an option's value is read: the longest that have a meaning to us (socket filters aside, of which only the header is
@@ -24,11 +24,10 @@ impl Decoder<'_> {
 
     /// The value that getsockopt gave back.
     pub fn option_taken(&self, address: u64) -> Value {
-        let after = pointer::bytes(self.memory, self.raw(4), 4);
-        if !self.succeeded() || after.len() < 4 || self.kept(4).len() < 4 {
-            return Value::Pointer(address);
+        match self.length_back(4) {
+            Some(len) => self.option(address, len),
+            None => Value::Pointer(address),
         }
-        self.option(address, signed(&after, 4).min(signed(self.kept(4), 4)))
     }
 
     /// What a command of fcntl, or a request of ioctl, takes or gives.

@@ -185,7 +185,6 @@ options! {
         60 "IPV6_RECVPATHMTU" Number;
         61 "IPV6_PATHMTU" PATH_MTU;
         62 "IPV6_DONTFRAG" Number;
-        63 "IPV6_USE_MIN_MTU" Number;
         66 "IPV6_RECVTCLASS" Number;
         67 "IPV6_TCLASS" Number;
         70 "IPV6_AUTOFLOWLABEL" Number;

@@ -1,0 +1,80 @@
+//! Names and meanings of errors.
+
+use super::*;
+
+#[test]
+fn names_of_the_kernel_s_own_codes_and_of_all_others() {
+    assert_eq!(errno::name(libc::ECONNREFUSED), Some("ECONNREFUSED"));
+    assert_eq!(errno::name(libc::EAGAIN), Some("EAGAIN"));
+    for (number, name) in [
+        (512, "ERESTARTSYS"),
+        (513, "ERESTARTNOINTR"),
+        (514, "ERESTARTNOHAND"),
+        (516, "ERESTART_RESTARTBLOCK"),
+    ] {
+        assert_eq!(errno::name(number), Some(name));
+    }
+    for none in [0, -1, 999, i32::MIN, i32::MAX] {
+        assert_eq!(errno::name(none), None);
+    }
+}
+
+#[test]
+fn meanings_depend_on_what_was_tried_and_never_fail() {
+    use Role::*;
+    assert_eq!(
+        errno::meaning(libc::ECONNREFUSED, Connect),
+        "nobody listens there: the machine answered with a refusal"
+    );
+    assert_eq!(
+        errno::meaning(libc::EINPROGRESS, Connect),
+        "the handshake goes on without us"
+    );
+    assert_eq!(
+        errno::meaning(libc::EAGAIN, Receive),
+        "nothing there yet; would block"
+    );
+    assert_ne!(
+        errno::meaning(libc::EAGAIN, Send),
+        errno::meaning(libc::EAGAIN, Receive)
+    );
+    assert_eq!(errno::meaning(libc::EXDEV, Receive), "Cross-device link");
+    for role in [
+        Create, Bind, Listen, Accept, Connect, Send, Receive, Shutdown, Close, Duplicate, Setup,
+        Poll, File, IoUring, Engine,
+    ] {
+        for number in 1..=133 {
+            let known = errno::name(number).is_some();
+            assert_eq!(
+                known,
+                !errno::meaning(number, role).is_empty(),
+                "{number} {role:?}"
+            );
+        }
+        assert_eq!(errno::meaning(i32::MIN, role), "");
+    }
+}
+
+#[test]
+fn failures_that_are_steps_on_the_way() {
+    let tracee = Tracee::default();
+    tracee
+        .put(0x100, b"\x01\0/var/run/nscd/socket\0")
+        .put(0x200, b"\x01\0/run/app.sock\0");
+    let normal = |sysno, args: &[u64], errno| {
+        errno::is_normal(&tracee.call(sysno, args, |_| {}, Outcome::Error(errno)))
+    };
+    assert!(normal(Sysno::connect, &[3, 0x100, 23], libc::ENOENT));
+    assert!(!normal(Sysno::connect, &[3, 0x200, 16], libc::ENOENT));
+    assert!(normal(Sysno::connect, &[3, 0x200, 16], libc::EINPROGRESS));
+    assert!(!normal(Sysno::connect, &[3, 0x200, 16], libc::ECONNREFUSED));
+    assert!(normal(Sysno::read, &[3, 0x100, 4], libc::EAGAIN));
+    assert!(normal(Sysno::poll, &[0, 0, 0], 516));
+    assert!(!normal(Sysno::read, &[3, 0x100, 4], libc::ECONNRESET));
+    assert!(!errno::is_normal(&tracee.call(
+        Sysno::close,
+        &[3],
+        |_| {},
+        Outcome::Value(0)
+    )));
+}
