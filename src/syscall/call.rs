@@ -93,6 +93,32 @@ pub struct Data {
     pub len: u64,
 }
 
+impl Value {
+    /// The fields of a structure; none of any other value.
+    pub fn fields(&self) -> &[(&'static str, Value)] {
+        match self {
+            Self::Struct(fields) => fields,
+            _ => &[],
+        }
+    }
+
+    /// The field of that name, where this is a structure that has it.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.fields()
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The items of a list; none of any other value.
+    pub fn items(&self) -> &[Value] {
+        match self {
+            Self::List { items, .. } => items,
+            _ => &[],
+        }
+    }
+}
+
 impl Outcome {
     /// The returned value, where the call succeeded.
     pub fn value(self) -> Option<i64> {

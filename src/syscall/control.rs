@@ -78,35 +78,19 @@ fn message(len: usize, level: i32, kind: i32, data: &[u8], rights: bool, limits:
     ])
 }
 
-/// The descriptors that the control messages among a msghdr's fields bring.
-pub fn descriptors<'a>(
-    header: &'a [(&'static str, Value)],
-) -> impl Iterator<Item = Descriptor> + 'a {
-    let messages = header
-        .iter()
-        .filter(|(name, _)| *name == "msg_control")
-        .filter_map(|(_, value)| match value {
-            Value::List { items, .. } => Some(items),
-            _ => None,
-        });
-    messages.flatten().flat_map(|message| {
-        let field = |name| match message {
-            Value::Struct(fields) => fields
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| value),
-            _ => None,
+/// The descriptors that decoded control messages bring.
+pub fn descriptors(control: &Value) -> impl Iterator<Item = Descriptor> + '_ {
+    control.items().iter().flat_map(|message| {
+        let (items, pidfd) = match message.fields() {
+            [
+                _,
+                (_, Value::Const(_, SOL_SOCKET)),
+                (_, Value::Const(_, kind @ (SCM_RIGHTS | SCM_PIDFD))),
+                (_, Value::List { items, .. }),
+            ] => (items.as_slice(), *kind == SCM_PIDFD),
+            _ => (&[][..], false),
         };
-        let passed = match (field("cmsg_level"), field("cmsg_type"), field("cmsg_data")) {
-            (
-                Some(Value::Const(_, SOL_SOCKET)),
-                Some(Value::Const(_, SCM_RIGHTS | SCM_PIDFD)),
-                Some(Value::List { items, .. }),
-            ) => items.as_slice(),
-            _ => &[],
-        };
-        let pidfd = matches!(field("cmsg_type"), Some(Value::Const(_, SCM_PIDFD)));
-        passed.iter().filter_map(move |item| match item {
+        items.iter().filter_map(move |item| match item {
             Value::Fd(fd) => Some(Descriptor { fd: *fd, pidfd }),
             _ => None,
         })

@@ -94,7 +94,7 @@ pub fn effects(call: &Call) -> Vec<Effect> {
     };
     match number {
         Sysno::socket => vec![opens(result, socket(args))],
-        Sysno::socketpair => pair(call).map(|fd| opens(fd, socket(args))).collect(),
+        Sysno::socketpair => stored(call).map(|fd| opens(fd, socket(args))).collect(),
         Sysno::accept | Sysno::accept4 => vec![opens(result, Origin::AcceptedFrom(args[0] as i32))],
         // dup2 onto itself does nothing, not even to the flag.
         Sysno::dup2 if args[0] as i32 == result => Vec::new(),
@@ -108,7 +108,7 @@ pub fn effects(call: &Call) -> Vec<Effect> {
         Sysno::unshare if args[0] & libc::CLONE_FILES as u64 != 0 => vec![Effect::UnsharesTable],
         // It changes the mask of a signalfd that is there already.
         Sysno::signalfd | Sysno::signalfd4 if args[0] as i32 != -1 => Vec::new(),
-        Sysno::pipe | Sysno::pipe2 => pair(call).map(|fd| opens(fd, Origin::File)).collect(),
+        Sysno::pipe | Sysno::pipe2 => stored(call).map(|fd| opens(fd, Origin::File)).collect(),
         _ if call.row.opens.is_some() => vec![opens(result, Origin::File)],
         _ => Vec::new(),
     }
@@ -120,12 +120,13 @@ fn starts_with(flag: CloseOnExec, call: &Call) -> bool {
         CloseOnExec::Never => false,
         CloseOnExec::Always => true,
         CloseOnExec::Bit(index, bit) => call.raw.args[index] & bit != 0,
-        CloseOnExec::Field(index) => match call.args.get(index).map(|arg| &arg.value) {
-            Some(Value::Struct(fields)) => {
-                fields.iter().any(|(name, value)| matches!((*name, value), ("flags", Value::Flags(_, bits)) if bits & CLOEXEC != 0))
-            }
-            _ => false,
-        },
+        CloseOnExec::Field(index) => {
+            let flags = call
+                .args
+                .get(index)
+                .and_then(|arg| arg.value.field("flags"));
+            matches!(flags, Some(Value::Flags(_, bits)) if bits & CLOEXEC != 0)
+        }
     }
 }
 
@@ -139,13 +140,10 @@ fn socket(args: &[u64; 6]) -> Origin {
     }
 }
 
-/// The two descriptors that the call stored.
-fn pair(call: &Call) -> impl Iterator<Item = i32> {
-    let stored = call.args.iter().find_map(|arg| match &arg.value {
-        Value::List { items, .. } => Some(items.as_slice()),
-        _ => None,
-    });
-    stored.unwrap_or(&[]).iter().filter_map(|item| match item {
+/// The descriptors that the call stored.
+fn stored(call: &Call) -> impl Iterator<Item = i32> {
+    let items = call.args.iter().flat_map(|arg| arg.value.items());
+    items.filter_map(|item| match item {
         Value::Fd(fd) => Some(*fd),
         _ => None,
     })
@@ -217,25 +215,17 @@ fn received(call: &Call) -> Vec<Effect> {
         call.raw.args[3]
     };
     let cloexec = flags & libc::MSG_CMSG_CLOEXEC as u64 != 0;
-    let headers: Vec<&[(&str, Value)]> = match call.args.get(1).map(|arg| &arg.value) {
-        Some(Value::Struct(header)) => vec![header],
-        Some(Value::List { items, .. }) => items
-            .iter()
-            .filter_map(|message| match message {
-                Value::Struct(fields) => {
-                    fields
-                        .iter()
-                        .find_map(|(name, value)| match (*name, value) {
-                            ("msg_hdr", Value::Struct(header)) => Some(header.as_slice()),
-                            _ => None,
-                        })
-                }
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
+    let Some(argument) = call.args.get(1).map(|arg| &arg.value) else {
+        return Vec::new();
     };
-    let passed = headers.into_iter().flat_map(control::descriptors);
+    let several = argument
+        .items()
+        .iter()
+        .filter_map(|message| message.field("msg_hdr"));
+    let controls = std::iter::once(argument)
+        .chain(several)
+        .filter_map(|header| header.field("msg_control"));
+    let passed = controls.flat_map(control::descriptors);
     passed
         .map(|passed| match passed.pidfd {
             false => Effect::Opens {
@@ -257,7 +247,7 @@ fn peer_pidfd(call: &Call) -> Vec<Effect> {
     if call.raw.args[1] as i32 != libc::SOL_SOCKET || call.raw.args[2] as u32 != SO_PEERPIDFD {
         return Vec::new();
     }
-    pair(call)
+    stored(call)
         .map(|fd| Effect::Opens {
             fd,
             origin: Origin::File,

@@ -64,7 +64,8 @@ impl Decoder<'_> {
             return Value::Pointer(address);
         };
         let before = Header::read(self.kept(index));
-        Value::Struct(self.header(&after, before.as_ref(), self.transferred(), way))
+        let control = self.control(&after, self.transferred(), way);
+        Value::Struct(self.header(&after, before.as_ref(), control, self.transferred(), way))
     }
 
     /// An array of messages. Of those beyond the limit of items, the ones that bring descriptors stay: whoever keeps account of
@@ -86,18 +87,18 @@ impl Decoder<'_> {
             let Some(after) = Header::read(element) else {
                 break;
             };
-            let len = unsigned(&element[HEADER..], 4);
-            let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
-            let fields = self.header(&after, before.as_ref(), done.map(|_| len), way);
-            if at < self.limits.items
-                || way == Way::Received && control::descriptors(&fields).next().is_some()
+            let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
+            let control = self.control(&after, transferred, way);
+            if at >= self.limits.items
+                && (way == Way::Sent || control::descriptors(&control).next().is_none())
             {
-                let mut message = vec![("msg_hdr", Value::Struct(fields))];
-                if done.is_some() {
-                    message.push(("msg_len", Value::Unsigned(len)));
-                }
-                items.push(Value::Struct(message));
+                continue;
             }
+            let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
+            let fields = self.header(&after, before.as_ref(), control, transferred, way);
+            let mut message = vec![("msg_hdr", Value::Struct(fields))];
+            message.extend(transferred.map(|len| ("msg_len", Value::Unsigned(len))));
+            items.push(Value::Struct(message));
         }
         Value::List {
             more: offered > items.len() as u64,
@@ -110,19 +111,14 @@ impl Decoder<'_> {
         &mut self,
         after: &Header,
         before: Option<&Header>,
+        control: Value,
         transferred: Option<u64>,
         way: Way,
     ) -> Vec<(&'static str, Value)> {
-        // What a failed or unfinished receive left in its buffers is not of this call.
-        let filled = way == Way::Sent || transferred.is_some();
         let before = before.unwrap_or(after);
-        let name = match filled {
+        let name = match filled(transferred, way) {
             true => self.address(after.name, before.name_len.min(after.name_len)),
             false => Value::Pointer(after.name),
-        };
-        let control = match filled {
-            true => self.control(after.control, after.control_len),
-            false => Value::Pointer(after.control),
         };
         vec![
             ("msg_name", name),
@@ -147,19 +143,23 @@ impl Decoder<'_> {
         ]
     }
 
-    /// The control messages in a buffer.
-    fn control(&mut self, address: u64, len: u64) -> Value {
-        let wanted = usize::try_from(len)
-            .unwrap_or(usize::MAX)
-            .min(LONGEST_CONTROL)
-            .min(self.control);
-        if address == 0 || wanted == 0 {
-            return Value::Pointer(address);
+    /// The control messages of a message.
+    fn control(&mut self, header: &Header, transferred: Option<u64>, way: Way) -> Value {
+        let len = usize::try_from(header.control_len).unwrap_or(usize::MAX);
+        let wanted = len.min(LONGEST_CONTROL).min(self.control);
+        if header.control == 0 || wanted == 0 || !filled(transferred, way) {
+            return Value::Pointer(header.control);
         }
-        let bytes = pointer::bytes(self.memory, address, wanted);
-        self.control -= bytes.len();
-        control::decode(&bytes, self.limits).unwrap_or(Value::Pointer(address))
+        // What could not be read counts too: a thousand bad pointers are as much work as good ones.
+        self.control -= wanted;
+        let bytes = pointer::bytes(self.memory, header.control, wanted);
+        control::decode(&bytes, self.limits).unwrap_or(Value::Pointer(header.control))
     }
+}
+
+/// Whether the buffers of a message are of this call: those of a failed or unfinished receive hold what was there before.
+fn filled(transferred: Option<u64>, way: Way) -> bool {
+    way == Way::Sent || transferred.is_some()
 }
 
 /// A field that the call may have changed.

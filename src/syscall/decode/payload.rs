@@ -39,6 +39,8 @@ impl Decoder<'_> {
         if len == 0 && address == 0 {
             return Value::Pointer(0);
         }
+        // What cannot be read counts too: many bad pointers are as much work as good ones.
+        self.data -= wanted;
         let bytes = if wanted == 0 {
             Vec::new()
         } else {
@@ -47,7 +49,6 @@ impl Decoder<'_> {
         if bytes.is_empty() && wanted > 0 {
             return Value::Pointer(address);
         }
-        self.data -= bytes.len();
         Value::Data(Data { bytes, len })
     }
 
