@@ -21,6 +21,8 @@ enum Topic {
 #[derive(Debug, Default)]
 pub struct Explain {
     explained: HashSet<Topic>,
+    /// Whether it was said where our own port comes from.
+    own_port: bool,
 }
 
 impl Explain {
@@ -52,7 +54,16 @@ impl Explain {
                            more will come."
                 .into(),
         };
-        self.explained.insert(topic).then_some(text)
+        if !self.explained.insert(topic) {
+            return None;
+        }
+        let own = conversation.local.as_ref().and_then(port);
+        match own.filter(|_| matches!(topic, Topic::Stream(Stage::Connect | Stage::Send))) {
+            Some(own) if !std::mem::replace(&mut self.own_port, true) => Some(format!(
+                "{text} Our own end got port {own} from the stack, without being asked."
+            )),
+            _ => Some(text),
+        }
     }
 }
 
@@ -69,15 +80,10 @@ fn streams(stage: Stage, event: Option<&CallEvent>, conversation: &Conversation)
         ),
         Stage::Connect => {
             let port = port(conversation.peer.as_ref()?)?;
-            let mut text = format!(
+            format!(
                 "The IP address finds the machine, the port ({port}) finds the socket on it. A descriptor could not do that, since the other \
                  side does not know ours."
-            );
-            if let Some(own) = conversation.local.as_ref().and_then(self::port) {
-                text +=
-                    &format!(" Our own end got port {own} from the stack, without being asked.");
-            }
-            text
+            )
         }
         Stage::Send => format!(
             "The stack took {} from the program. That is not yet an arrival: the stack cuts them into packets, sends them, and sends again \

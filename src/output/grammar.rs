@@ -8,7 +8,8 @@ use unicode_width::UnicodeWidthStr;
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
-use crate::syscall::{Call, Data, Names, Outcome, Role, Value};
+use crate::syscall::names::file;
+use crate::syscall::{Call, Data, Names, Outcome, Role, Value, errno};
 use crate::tracer::event::{CallEvent, Descriptor};
 
 /// How calls are written.
@@ -20,6 +21,8 @@ pub struct Grammar {
     pub glyphs: &'static Glyphs,
     /// Whether nothing is left out.
     pub verbose: bool,
+    /// How many bytes of a payload are quoted at most.
+    pub data: usize,
     /// The most columns between the quotes of a payload; for lines that have to fit. Paths and addresses stay whole.
     pub cap: Option<usize>,
 }
@@ -37,18 +40,17 @@ impl Grammar {
         )
     }
 
-    /// The same for a call that hasn't come back: arguments from the first one on that only its return will fill are left out.
+    /// The same for a call that hasn't come back, without the arguments that only its return will fill.
     pub fn waiting(&self, event: &CallEvent) -> String {
         let call = &event.call;
-        let fills = matches!(
-            call.row.role,
-            Role::Receive | Role::Accept | Role::Setup | Role::Poll
-        );
-        let unfilled =
-            |value: &&Value| fills && !self.verbose && matches!(value, Value::Pointer(1..));
+        let known = match call.row.role {
+            _ if self.verbose => usize::MAX,
+            Role::Receive | Role::Accept => 1,
+            _ => usize::MAX,
+        };
         let args = self
             .kept(call)
-            .take_while(|value| !unfilled(value))
+            .take(known)
             .map(|value| self.argument(event, value));
         format!("{}({})", call.name(), args.collect::<Vec<_>>().join(", "))
     }
@@ -59,13 +61,17 @@ impl Grammar {
         match call.outcome {
             Outcome::Unfinished => "= ?".into(),
             Outcome::Error(errno) => match restart(errno) {
-                Some((name, words)) if !brief => format!("= ? {name} ({words})"),
-                Some((name, _)) => format!("= ? {name}"),
+                Some(words) if !brief => format!("= ? {} ({words})", errno_name(errno)),
+                Some(_) => format!("= ? {}", errno_name(errno)),
                 None if brief => format!("= -1 {}", errno_name(errno)),
-                None => failure(errno),
+                None => format!("= -1 {}", failure(errno)),
             },
-            // An offset or an address would be huge; neither is among our calls.
-            Outcome::Value(value) => format!("= {value}{}", self.ready(call)),
+            Outcome::Value(value) => match returned_flags(call) {
+                Some(names) if value > 0 => {
+                    format!("= {value:#x} (flags {})", flags(names, value as u64))
+                }
+                _ => format!("= {value}{}", self.ready(call)),
+            },
         }
     }
 
@@ -189,8 +195,8 @@ impl Grammar {
             },
             Value::Flags(names, bits) => flags(names, *bits),
             Value::Address(address) => address::write(address, self.escape),
-            Value::Data(data) => self.string(data, self.cap),
-            Value::Text(data) => self.string(data, None),
+            Value::Data(data) => self.string(data, self.data, self.cap),
+            Value::Text(data) => self.string(data, usize::MAX, None),
             Value::List { items, more } => {
                 let mut items: Vec<_> = items.iter().map(|item| self.item(item)).collect();
                 if *more {
@@ -253,8 +259,8 @@ impl Grammar {
         format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
     }
 
-    fn string(&self, data: &Data, cap: Option<usize>) -> String {
-        let mut bytes = &data.bytes[..];
+    fn string(&self, data: &Data, most: usize, cap: Option<usize>) -> String {
+        let mut bytes = &data.bytes[..data.bytes.len().min(most)];
         let mut cut = data.len > bytes.len() as u64;
         let mut text = self.escape.quoted(bytes, cut);
         if let Some(cap) = cap {
@@ -273,52 +279,50 @@ impl Grammar {
     }
 }
 
-/// `-1 ECONNREFUSED (Connection refused)` with its equals sign.
-pub fn failure(errno: i32) -> String {
-    let words = std::io::Error::from_raw_os_error(errno).to_string();
+/// `ECONNREFUSED (Connection refused)`.
+pub fn failure(number: i32) -> String {
+    let words = std::io::Error::from_raw_os_error(number).to_string();
     let words = words.split(" (os error").next().unwrap_or_default();
-    format!("= -1 {} ({words})", errno_name(errno))
+    format!("{} ({words})", errno_name(number))
 }
 
 /// The errno's name.
-pub fn errno_name(errno: i32) -> String {
-    syscalls::Errno::new(errno)
-        .name()
-        .map_or_else(|| format!("ERRNO_{errno}"), str::to_string)
+pub fn errno_name(number: i32) -> String {
+    errno::name(number).map_or_else(|| number.to_string(), str::to_string)
 }
 
-/// The kernel's restart codes, which no program ever sees (include/linux/errno.h).
-fn restart(errno: i32) -> Option<(&'static str, &'static str)> {
+/// What the kernel's restart codes say, which no program ever sees (include/linux/errno.h).
+fn restart(errno: i32) -> Option<&'static str> {
     Some(match errno {
-        512 => ("ERESTARTSYS", "To be restarted if SA_RESTART is set"),
-        513 => ("ERESTARTNOINTR", "To be restarted"),
-        514 => ("ERESTARTNOHAND", "To be restarted if no handler"),
-        516 => ("ERESTART_RESTARTBLOCK", "Interrupted by signal"),
+        512 => "To be restarted if SA_RESTART is set",
+        513 => "To be restarted",
+        514 => "To be restarted if no handler",
+        516 => "Interrupted by signal",
         _ => return None,
     })
 }
 
+/// The flags that fcntl(2) returns for F_GETFD and F_GETFL.
+fn returned_flags(call: &Call) -> Option<&'static Names> {
+    match (call.name(), call.raw.args[1] as i32) {
+        ("fcntl", libc::F_GETFD) => Some(&file::FD),
+        ("fcntl", libc::F_GETFL) => Some(&file::OPEN),
+        _ => None,
+    }
+}
+
 /// Named bits: `A|B|0x40`, `0`, `0x40 /* MSG_??? */`.
 fn flags(names: &Names, bits: u64) -> String {
-    if let Some(name) = names.get(bits) {
-        return name.into();
-    }
-    if bits == 0 {
+    let (mut parts, rest) = names.flags(bits);
+    let unknown = format!("{rest:#x}");
+    if bits == 0 && parts.is_empty() {
         return "0".into();
-    }
-    let mut rest = bits;
-    let mut parts = Vec::new();
-    for (value, name) in names.rows {
-        if *value != 0 && rest & value == *value {
-            parts.push((*name).to_string());
-            rest &= !value;
-        }
     }
     if parts.is_empty() {
         return format!("{bits:#x} /* {} */", names.prefix);
     }
     if rest != 0 {
-        parts.push(format!("{rest:#x}"));
+        parts.push(&unknown);
     }
     parts.join("|")
 }

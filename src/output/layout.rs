@@ -46,6 +46,8 @@ pub struct Layout {
     keep_data: bool,
     number: usize,
     who: usize,
+    /// Where the stage began in the last line.
+    stage: usize,
 }
 
 /// The stage's column: the longest common word, "receive".
@@ -59,6 +61,8 @@ const NARROWEST: usize = 44;
 const WIDE: usize = 52;
 /// What meanings need at the right of it.
 const MEANING: usize = 56;
+/// The longest line of a sentence that explains.
+const LONGEST: usize = 130;
 /// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
 const DATA: [usize; 2] = [20, 8];
 
@@ -75,6 +79,7 @@ impl Layout {
             keep_data,
             number: 2,
             who: 0,
+            stage: 0,
         }
     }
 
@@ -132,22 +137,29 @@ impl Layout {
         out
     }
 
-    /// A line that begins at the left and is as long as it is.
-    pub fn plain(&self, text: String, paint: Paint) -> String {
-        let room = self.width.unwrap_or(usize::MAX);
-        wrap(&[(text, paint)], room, room)
-            .iter()
-            .map(|line| self.paint(line))
+    /// A line of its own, outside of the columns; its continuations are indented as it is.
+    pub fn plain(&self, text: &str, paint: Paint) -> String {
+        let indent = text.len() - text.trim_start().len();
+        let room = self
+            .width
+            .unwrap_or(usize::MAX)
+            .saturating_sub(indent)
+            .max(24);
+        let lines = wrap(&[(text.trim_start().into(), paint)], room, room);
+        let indent = (" ".repeat(indent), Paint::Plain);
+        lines
+            .into_iter()
+            .map(|line| self.paint(&[vec![indent.clone()], line].concat()))
             .collect()
     }
 
     /// A sentence beside the calls, with a bar before each of its lines.
     pub fn sentence(&self, bar: &str, text: &str) -> String {
-        let indent = 8 + 2 + self.number + 1;
+        let indent = self.stage;
         let room = self
             .width
-            .unwrap_or(110)
-            .min(110)
+            .unwrap_or(LONGEST)
+            .min(LONGEST)
             .saturating_sub(indent + 2)
             .max(24);
         let lines = wrap(&[(text.into(), Paint::Plain)], room, room);
@@ -168,6 +180,7 @@ impl Layout {
             .number
             .map_or_else(String::new, |number| format!("#{number}"));
         self.number = self.number.max(number.len());
+        self.stage = width(&head) + self.number + 1;
         let paint = line.number.map_or(Paint::Plain, Paint::Conversation);
         head.push((
             format!(
@@ -236,7 +249,7 @@ impl Layout {
             }
         }
         out.push('\n');
-        out
+        out.replace(UNBROKEN, " ")
     }
 }
 
@@ -279,6 +292,17 @@ fn join(parts: Vec<Span>) -> Vec<Span> {
     all
 }
 
+/// A space at which lines aren't broken. No text of the tracee has it: it would be escaped.
+const UNBROKEN: char = '\u{a0}';
+
+/// Text that stays on one line where it can.
+pub fn unbroken(text: &str) -> String {
+    match text.find(" (") {
+        Some(end) => text[..end].replace(' ', &UNBROKEN.to_string()) + &text[end..],
+        None => text.replace(' ', &UNBROKEN.to_string()),
+    }
+}
+
 /// Puts remarks on as few lines as they need, each whole where a line can hold it.
 fn pack(parts: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
     let mut lines: Vec<Vec<Span>> = Vec::new();
@@ -314,9 +338,8 @@ fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
             }
         }
         if end < rest.len() && rest[end].0 != ' ' {
-            // Not between "=" and the result, and not so early that most of the line stays empty.
-            let breaks = |at: &usize| rest[*at].0 == ' ' && !(*at > 0 && rest[at - 1].0 == '=');
-            if let Some(space) = (end / 3..end).rev().find(breaks) {
+            // Not so early that most of the line stays empty.
+            if let Some(space) = (end / 3..end).rev().find(|at| rest[*at].0 == ' ') {
                 end = space + 1;
             }
         }

@@ -15,6 +15,8 @@ pub struct Settings {
     pub unicode: bool,
     /// The terminal's columns; a file has none, and nothing is wrapped or shortened in it.
     pub width: Option<usize>,
+    /// How many bytes of a payload are quoted at most (`-s`), whatever was copied for dumps.
+    pub data: usize,
     /// Whether data keeps its length even where a line gets too long for the terminal (`-s` was given).
     pub keep_data: bool,
     /// What the first column says (`-t`, `-tt`, `-ttt`).
@@ -54,6 +56,7 @@ impl Default for Settings {
             colour: false,
             unicode: true,
             width: None,
+            data: 48,
             keep_data: false,
             clock: Clock::SinceStart,
             relative: None,

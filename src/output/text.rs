@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use unicode_width::UnicodeWidthStr;
+
 pub use super::settings::Settings;
 
 use super::Output;
@@ -14,7 +16,7 @@ use super::explain::Explain;
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 use super::grammar::{self, Grammar};
 use super::hexdump;
-use super::layout::{Layout, Line, Paint, Span};
+use super::layout::{self, Layout, Line, Paint, Span};
 use super::lines;
 use super::time::{Clock, duration, fixed, since_start};
 use super::words;
@@ -128,7 +130,10 @@ impl<W: Write> Text<W> {
                 if !resumed || !follows || fills {
                     spans.push((format!("{} ", grammar.call(event)), Paint::Plain));
                 }
-                spans.push((grammar.outcome(event, brief), result_paint));
+                spans.push((
+                    layout::unbroken(&grammar.outcome(event, brief)),
+                    result_paint,
+                ));
             }
             spans.extend(spent.iter().map(|spent| (spent.clone(), Paint::Dim)));
             spans
@@ -274,13 +279,18 @@ impl<W: Write> Text<W> {
             escape: self.escape,
             glyphs: self.glyphs,
             verbose: self.settings.verbose,
+            data: self.settings.data,
             cap: None,
         }
     }
 
     /// `curl[4121]`, and with `-v` the thread: `curl[4121:4125]`.
     fn label(&self, who: &Who) -> String {
-        let name = self.escape.bare(who.name.as_bytes());
+        let mut name = self.escape.bare(who.name.as_bytes());
+        // Fifteen bytes at most (PR_SET_NAME(2const)), but each may take four columns.
+        if name.width() > 16 {
+            name = name.chars().take(12).collect::<String>() + self.glyphs.cut;
+        }
         if self.settings.verbose && who.pid != who.tid {
             format!("{name}[{}:{}]", who.pid, who.tid)
         } else {
@@ -352,7 +362,7 @@ impl<W: Write> Text<W> {
             What::NotConnected(_) if self.settings.only_successful => String::new(),
             What::NotConnected(errno) => self.goes_on(
                 told,
-                format!("not connected {}", grammar::failure(*errno)),
+                format!("not connected: {}", grammar::failure(*errno)),
                 Paint::Error,
             ),
             What::Ended(ending) => {
@@ -378,7 +388,7 @@ impl<W: Write> Text<W> {
             }
             What::Process(event) => self.process(told, event),
             What::Notice(notice) => match lines::notice(notice, self.settings.quiet, self.escape) {
-                Some(text) => self.layout.plain(text, Paint::Plain),
+                Some(text) => self.layout.plain(&text, Paint::Plain),
                 None => String::new(),
             },
         }
@@ -421,12 +431,12 @@ impl<W: Write> Output for Text<W> {
         if rest > 0 && !self.settings.only_failed {
             self.folded_rest = 0;
             let text = format!(
-                "+{} of set-up and polling after that (-v shows them)",
+                "+{} of set-up and polling after that (-v shows all)",
                 calls(rest)
             );
             let text = self
                 .layout
-                .plain(format!("{}{text}", " ".repeat(10)), Paint::Dim);
+                .plain(&format!("{}{text}", " ".repeat(10)), Paint::Dim);
             self.out.write_all(text.as_bytes())?;
         }
         self.out.flush()

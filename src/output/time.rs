@@ -19,7 +19,7 @@ const SECOND: Nanos = 1_000_000_000;
 
 /// A time since the start, for a column: `  16.3ms`, `   7.312s `; the unit's first letters line up.
 pub fn since_start(time: Nanos) -> String {
-    let tenths = (time + 50_000) / 100_000;
+    let tenths = time.saturating_add(50_000) / 100_000;
     let text = if tenths < 10_000 {
         format!("{}.{}ms", tenths / 10, tenths % 10)
     } else {
@@ -37,16 +37,16 @@ pub fn since_start(time: Nanos) -> String {
 /// A duration in a few characters: `34µs`, `0.4ms`, `11.8ms`, `238ms`, `3.8s`, `252s`, `12min`, `3.1h`.
 pub fn duration(nanos: Nanos, glyphs: &Glyphs) -> String {
     let tenths = |unit: Nanos| {
-        let tenths = (nanos + unit / 20) / (unit / 10);
+        let tenths = nanos.saturating_add(unit / 20) / (unit / 10);
         format!("{}.{}", tenths / 10, tenths % 10)
     };
     match nanos {
         0..95_000 => format!("{}{}", (nanos + 500) / 1000, glyphs.micro),
-        ..99_950_000 => format!("{}ms", tenths(1_000_000)),
-        ..999_500_000 => format!("{}ms", (nanos + 500_000) / 1_000_000),
-        ..59_950_000_000 => format!("{}s", tenths(SECOND)),
-        ..600_000_000_000 => format!("{}s", (nanos + SECOND / 2) / SECOND),
-        ..7_200_000_000_000 => format!("{}min", nanos / (60 * SECOND)),
+        95_000..99_950_000 => format!("{}ms", tenths(1_000_000)),
+        99_950_000..999_500_000 => format!("{}ms", (nanos + 500_000) / 1_000_000),
+        999_500_000..59_950_000_000 => format!("{}s", tenths(SECOND)),
+        59_950_000_000..600_000_000_000 => format!("{}s", (nanos + SECOND / 2) / SECOND),
+        600_000_000_000..7_200_000_000_000 => format!("{}min", nanos / (60 * SECOND)),
         _ => format!("{}h", tenths(3600 * SECOND)),
     }
 }

@@ -11,7 +11,6 @@ use crate::syscall::SockAddr;
 pub fn meaning(meaning: &Meaning, escape: Escape, glyphs: &Glyphs) -> String {
     match meaning {
         Meaning::Trouble(words) => (*words).into(),
-        Meaning::HandshakeGoesOn => "the handshake goes on without us".into(),
         Meaning::SetsPeer => "notes the peer, sends nothing yet".into(),
         Meaning::ForgetsPeer => "forgets its peer".into(),
         Meaning::EveryAddress => "every address of this machine".into(),
@@ -33,6 +32,7 @@ pub fn meaning(meaning: &Meaning, escape: Escape, glyphs: &Glyphs) -> String {
         },
         Meaning::Joined(one, other) => format!("#{one} and #{other}, joined to each other"),
         Meaning::Part { done, of } => format!("{} of {} fitted in", size(*done), size(*of)),
+        Meaning::Peeked => "only a look: the bytes stay".into(),
         Meaning::PeerEnded => "the peer has closed its side".into(),
         Meaning::ShutSend => "no more from us; we still read".into(),
         Meaning::ShutReceive => "we read no more".into(),

@@ -69,6 +69,13 @@ pub fn moved(event: &CallEvent) -> u64 {
     }
 }
 
+/// Whether a receive only looks (MSG_PEEK).
+pub fn peeks(call: &Call) -> bool {
+    call.arg("flags")
+        .and_then(number)
+        .is_some_and(|flags| flags & 0x2 != 0)
+}
+
 /// The sum of `msg_len` of the first `count` messages.
 fn messages(call: &Call, count: u64) -> u64 {
     let Some(Value::List { items, .. }) = call

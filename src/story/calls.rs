@@ -3,9 +3,9 @@
 use super::conversation::{Learned, Link, Part, awaited, interrupted};
 use super::{
     Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
-    bytes, trouble,
+    bytes,
 };
-use crate::syscall::{Outcome, Role};
+use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 impl Story {
@@ -51,7 +51,7 @@ impl Story {
         }
         if chosen {
             let importance = match event.call.outcome {
-                Outcome::Error(_) if trouble::is_normal(&event.call) => Importance::Expected,
+                Outcome::Error(_) if errno::is_normal(&event.call) => Importance::Expected,
                 Outcome::Error(_) => Importance::Error,
                 _ => Importance::Ordinary,
             };
@@ -200,7 +200,7 @@ impl Story {
             {
                 conversation.born = Some(event.start);
                 if pair {
-                    (conversation.part, conversation.link) = (Part::Connector, Link::Connected);
+                    (conversation.part, conversation.link) = (Part::Pair, Link::Connected);
                 }
                 numbers.push(conversation.number);
             }
@@ -240,8 +240,9 @@ impl Story {
             return false;
         }
         match (call.row.role, call.outcome) {
-            (Role::Setup | Role::Poll | Role::Duplicate, Outcome::Error(errno)) => {
-                matches!(errno, 512..=516)
+            // A question that is answered by an error, a poll that a signal ends.
+            (Role::Setup | Role::Poll | Role::Duplicate, Outcome::Error(_)) => {
+                errno::is_normal(call)
             }
             (Role::Setup | Role::Poll | Role::Duplicate, _) => true,
             (Role::Receive | Role::Accept, Outcome::Error(errno)) => errno == libc::EAGAIN,
@@ -296,9 +297,16 @@ fn unhappy(event: &CallEvent) -> Option<Meaning> {
     match event.call.outcome {
         Outcome::Value(_) => None,
         Outcome::Error(errno) if interrupted(errno) => Some(Meaning::Interrupted),
-        Outcome::Error(errno) => trouble::meaning(errno, event.call.row.role).map(Meaning::Trouble),
+        Outcome::Error(errno) => trouble(errno, event.call.row.role),
         Outcome::Unfinished => Some(Meaning::GivenUp),
     }
+}
+
+/// A failure in plain words, where they say more than the system's own, which stand beside the name anyway.
+fn trouble(number: i32, role: Role) -> Option<Meaning> {
+    let words = errno::meaning(number, role);
+    let known = syscalls::Errno::new(number).description();
+    (!words.is_empty() && known != Some(words)).then_some(Meaning::Trouble(words))
 }
 
 /// The end of a handshake that connect(2) had left to the kernel.
@@ -311,7 +319,7 @@ fn handshake(
 ) -> Told {
     let (what, meaning, importance) = match errno {
         Some(errno) => {
-            let meaning = trouble::meaning(errno, Role::Connect).map(Meaning::Trouble);
+            let meaning = trouble(errno, Role::Connect);
             (What::NotConnected(errno), meaning, Importance::Error)
         }
         None => (

@@ -47,8 +47,10 @@ pub enum Part {
     Listener(u64),
     /// A listener made it.
     Accepted,
-    /// It connects, or has connected, to its peer; or is one of a pair.
+    /// It connects, or has connected, to its peer.
     Connector,
+    /// socketpair(2) made it together with another one of the same program.
+    Pair,
 }
 
 /// How far a socket is connected.
@@ -130,7 +132,9 @@ impl Conversation {
     fn has_ends(&self) -> bool {
         let connected = self.link == Link::Connected || self.out + self.received > 0;
         let kind = self.socket.kind.map(|(_, kind, _)| kind);
-        connected && matches!(kind, Some(libc::SOCK_STREAM | libc::SOCK_SEQPACKET))
+        connected
+            && self.part != Part::Pair
+            && matches!(kind, Some(libc::SOCK_STREAM | libc::SOCK_SEQPACKET))
     }
 
     /// Whether it waits for peers.
@@ -243,7 +247,6 @@ impl Conversation {
                 }
             }
             Some(libc::EINPROGRESS | libc::EALREADY) => {
-                learned.meaning = Some(Meaning::HandshakeGoesOn);
                 self.begin_handshake(event, unset);
             }
             // The kernel goes on with the handshake when a signal ends connect(2).
@@ -327,16 +330,17 @@ impl Conversation {
             Direction::Out if self.is_stream() && asked.is_some_and(|of| of > count) => {
                 learned.meaning = asked.map(|of| Meaning::Part { done: count, of });
             }
+            Direction::In if bytes::peeks(call) => learned.meaning = Some(Meaning::Peeked),
+            // A receive of nothing also returns 0, and so does one after shutdown(SHUT_RD).
             Direction::In
                 if self.is_stream()
                     && call.outcome.value() == Some(0)
-                    && asked.is_none_or(|of| of > 0) =>
+                    && asked.is_none_or(|of| of > 0)
+                    && !self.deaf =>
             {
-                if !self.deaf {
-                    learned.meaning = Some(Meaning::PeerEnded);
-                    self.first.get_or_insert(Side::Peer);
-                    self.asked = None;
-                }
+                learned.meaning = Some(Meaning::PeerEnded);
+                self.first.get_or_insert(Side::Peer);
+                self.asked = None;
             }
             _ => {}
         }
@@ -355,10 +359,10 @@ impl Conversation {
             Some(libc::EPIPE) if direction == Direction::Out && self.link != Link::Failed => {
                 self.first.get_or_insert(Side::Peer);
             }
-            Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH) => {
-                if self.end_handshake(event.call.outcome.errno()).is_some() {
-                    learned.took = None;
-                }
+            Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH)
+                if self.end_handshake(event.call.outcome.errno()).is_some() =>
+            {
+                learned.took = None;
             }
             _ => {}
         }
@@ -431,7 +435,7 @@ impl Conversation {
             _ if matches!(self.link, Link::Failed | Link::Connecting { .. }) => {
                 Fate::NeverConnected
             }
-            _ if self.link == Link::Connected && !self.is_datagram() => Fate::Carried,
+            _ if self.has_ends() => Fate::Carried,
             _ => Fate::Unused,
         };
         let first =

@@ -8,8 +8,6 @@ use crate::tracer::event::Nanos;
 pub enum Meaning {
     /// A failure in plain words.
     Trouble(&'static str),
-    /// The handshake goes on while the program does other things.
-    HandshakeGoesOn,
     /// connect(2) of a datagram socket: only the peer is noted.
     SetsPeer,
     /// connect(2) with AF_UNSPEC: the peer is forgotten.
@@ -38,6 +36,8 @@ pub enum Meaning {
         /// Bytes offered.
         of: u64,
     },
+    /// MSG_PEEK: the bytes stay where they are, for the next receive.
+    Peeked,
     /// A receive returned 0 on a stream: the peer has closed its direction.
     PeerEnded,
     /// shutdown(2) ended sending.

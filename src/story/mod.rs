@@ -5,6 +5,8 @@
 
 pub mod bytes;
 mod calls;
+#[cfg(test)]
+pub(crate) mod chaos;
 mod conversation;
 mod conversations;
 mod meaning;
@@ -15,7 +17,6 @@ pub(crate) mod scene;
 #[cfg(test)]
 mod tests;
 mod told;
-mod trouble;
 
 use std::collections::HashMap;
 

@@ -4,100 +4,19 @@ use std::net::Ipv4Addr;
 
 use syscalls::Sysno;
 
-use crate::syscall::{Arg, Call, Data, Names, Outcome, Raw, Role, Row, SockAddr, Value};
+use crate::syscall::names::{poll, socket};
+use crate::syscall::{Arg, Call, Data, Outcome, Raw, SockAddr, Value, option, table};
 use crate::tracer::event::{
     CallEvent, Change, Descriptor, Event, Nanos, ProcessEvent, Socket, SocketId, Status,
 };
 
 pub const MS: Nanos = 1_000_000;
 
-pub static FAMILY: Names = Names {
-    prefix: "AF_???",
-    rows: &[(1, "AF_UNIX"), (2, "AF_INET"), (10, "AF_INET6")],
-};
-pub static KIND: Names = Names {
-    prefix: "SOCK_???",
-    rows: &[
-        (1, "SOCK_STREAM"),
-        (2, "SOCK_DGRAM"),
-        (0x80000, "SOCK_CLOEXEC"),
-        (0x800, "SOCK_NONBLOCK"),
-    ],
-};
-pub static PROTOCOL: Names = Names {
-    prefix: "IPPROTO_???",
-    rows: &[(0, "IPPROTO_IP"), (6, "IPPROTO_TCP"), (17, "IPPROTO_UDP")],
-};
-pub static MESSAGE: Names = Names {
-    prefix: "MSG_???",
-    rows: &[
-        (2, "MSG_PEEK"),
-        (0x40, "MSG_DONTWAIT"),
-        (0x4000, "MSG_NOSIGNAL"),
-    ],
-};
-pub static EVENTS: Names = Names {
-    prefix: "POLL???",
-    rows: &[(1, "POLLIN"), (4, "POLLOUT"), (0x10, "POLLHUP")],
-};
-pub static LEVEL: Names = Names {
-    prefix: "SOL_???",
-    rows: &[(1, "SOL_SOCKET"), (6, "SOL_TCP")],
-};
-pub static OPTION: Names = Names {
-    prefix: "SO_???",
-    rows: &[(1, "TCP_NODELAY"), (4, "SO_ERROR"), (9, "SO_KEEPALIVE")],
-};
-
 pub fn inet(ip: [u8; 4], port: u16) -> SockAddr {
     SockAddr::Inet {
         ip: Ipv4Addr::from(ip),
         port,
     }
-}
-
-/// The row of a call.
-fn row(number: Sysno) -> &'static Row {
-    use Role::*;
-    static ROWS: std::sync::OnceLock<Vec<Row>> = std::sync::OnceLock::new();
-    let rows = ROWS.get_or_init(|| {
-        [
-            (Sysno::socket, Create, None),
-            (Sysno::socketpair, Create, None),
-            (Sysno::bind, Bind, Some(0)),
-            (Sysno::listen, Listen, Some(0)),
-            (Sysno::accept4, Accept, Some(0)),
-            (Sysno::connect, Connect, Some(0)),
-            (Sysno::sendto, Send, Some(0)),
-            (Sysno::write, Send, Some(0)),
-            (Sysno::writev, Send, Some(0)),
-            (Sysno::sendmsg, Send, Some(0)),
-            (Sysno::sendmmsg, Send, Some(0)),
-            (Sysno::splice, Send, Some(2)),
-            (Sysno::recvfrom, Receive, Some(0)),
-            (Sysno::read, Receive, Some(0)),
-            (Sysno::shutdown, Shutdown, Some(0)),
-            (Sysno::close, Close, Some(0)),
-            (Sysno::close_range, Close, None),
-            (Sysno::dup2, Duplicate, Some(0)),
-            (Sysno::setsockopt, Setup, Some(0)),
-            (Sysno::getsockopt, Setup, Some(0)),
-            (Sysno::getsockname, Setup, Some(0)),
-            (Sysno::getpeername, Setup, Some(0)),
-            (Sysno::poll, Poll, None),
-            (Sysno::epoll_wait, Poll, None),
-            (Sysno::clone, Engine, None),
-        ]
-        .map(|(number, role, descriptor)| Row {
-            number,
-            role,
-            descriptor,
-        })
-        .into()
-    });
-    rows.iter()
-        .find(|row| row.number == number)
-        .expect("a scene's call has a row")
 }
 
 /// A call in the making.
@@ -120,7 +39,7 @@ impl Act {
             .map(|(name, value)| Arg { name, value })
             .collect();
         let call = Call {
-            row: row(number),
+            row: table::row(number.id() as u64).expect("a scene's call has a row"),
             raw,
             args,
             outcome: Outcome::Value(0),
@@ -206,15 +125,18 @@ fn length(before: i64, after: i64) -> Value {
     Value::Changed(Box::new(Value::Int(before)), Box::new(Value::Int(after)))
 }
 
-pub fn socket(fd: i64, id: SocketId) -> Act {
-    socket_kind(fd, id, (libc::AF_INET, libc::SOCK_STREAM, 6))
+pub fn makes(fd: i64, id: SocketId) -> Act {
+    makes_kind(fd, id, (libc::AF_INET, libc::SOCK_STREAM, 6))
 }
 
-pub fn socket_kind(fd: i64, id: SocketId, kind: (i32, i32, i32)) -> Act {
+pub fn makes_kind(fd: i64, id: SocketId, kind: (i32, i32, i32)) -> Act {
     let args = vec![
-        ("domain", Value::Const(&FAMILY, kind.0 as u64)),
-        ("type", Value::Flags(&KIND, kind.1 as u64)),
-        ("protocol", Value::Const(&PROTOCOL, kind.2 as u64)),
+        ("domain", Value::Const(&socket::FAMILY, kind.0 as u64)),
+        ("type", Value::Flags(&socket::TYPE, kind.1 as u64)),
+        (
+            "protocol",
+            Value::Const(&socket::INTERNET_PROTOCOL, kind.2 as u64),
+        ),
     ];
     Act::new(Sysno::socket, args)
         .gives(fd)
@@ -252,7 +174,7 @@ pub fn accept(fd: i32, from: SockAddr) -> Act {
         ("sockfd", Value::Fd(fd)),
         ("addr", address(from)),
         ("addrlen", length(128, 16)),
-        ("flags", Value::Flags(&KIND, 0x800)),
+        ("flags", Value::Flags(&socket::TYPE, 0x800)),
     ];
     Act::new(Sysno::accept4, args)
 }
@@ -266,11 +188,17 @@ pub fn getsockname(fd: i32, is: SockAddr) -> Act {
     Act::new(Sysno::getsockname, args)
 }
 
+/// The name of a socket option of SOL_SOCKET.
+fn option_name(number: u64) -> Value {
+    let level = option::level(1).expect("SOL_SOCKET has options");
+    Value::Const(&level.names, number)
+}
+
 pub fn setsockopt(fd: i32) -> Act {
     let args = vec![
         ("sockfd", Value::Fd(fd)),
-        ("level", Value::Const(&LEVEL, 1)),
-        ("optname", Value::Const(&OPTION, 9)),
+        ("level", Value::Const(&option::LEVEL, 1)),
+        ("optname", option_name(9)),
         (
             "optval",
             Value::List {
@@ -286,8 +214,8 @@ pub fn setsockopt(fd: i32) -> Act {
 pub fn so_error(fd: i32, errno: i64) -> Act {
     let args = vec![
         ("sockfd", Value::Fd(fd)),
-        ("level", Value::Const(&LEVEL, 1)),
-        ("optname", Value::Const(&OPTION, 4)),
+        ("level", Value::Const(&option::LEVEL, 1)),
+        ("optname", option_name(4)),
         (
             "optval",
             Value::List {
@@ -300,11 +228,11 @@ pub fn so_error(fd: i32, errno: i64) -> Act {
     Act::new(Sysno::getsockopt, args)
 }
 
-pub fn poll(fd: i32, revents: u64) -> Act {
+pub fn polls(fd: i32, revents: u64) -> Act {
     let item = Value::Struct(vec![
         ("fd", Value::Fd(fd)),
-        ("events", Value::Flags(&EVENTS, 5)),
-        ("revents", Value::Flags(&EVENTS, revents)),
+        ("events", Value::Flags(&poll::POLL, 5)),
+        ("revents", Value::Flags(&poll::POLL, revents)),
     ]);
     let fds = Value::List {
         items: vec![item],
@@ -323,7 +251,7 @@ pub fn sendto(fd: i32, bytes: &[u8]) -> Act {
         ("sockfd", Value::Fd(fd)),
         ("buf", data(bytes, bytes.len() as u64)),
         ("len", Value::Unsigned(bytes.len() as u64)),
-        ("flags", Value::Flags(&MESSAGE, 0)),
+        ("flags", Value::Flags(&socket::MESSAGE, 0)),
         ("dest_addr", Value::Pointer(0)),
         ("addrlen", Value::Int(0)),
     ];
@@ -335,7 +263,7 @@ pub fn recvfrom(fd: i32, bytes: &[u8], count: u64, size: u64) -> Act {
         ("sockfd", Value::Fd(fd)),
         ("buf", data(bytes, count)),
         ("len", Value::Unsigned(size)),
-        ("flags", Value::Flags(&MESSAGE, 0)),
+        ("flags", Value::Flags(&socket::MESSAGE, 0)),
         ("src_addr", Value::Pointer(0)),
         ("addrlen", Value::Pointer(0)),
     ];
@@ -415,7 +343,7 @@ pub fn client() -> Vec<Event> {
     let web = || inet([93, 184, 216, 34], 80);
     vec![
         started(100, None, "curl", 0),
-        socket(5, 7).at(4_400_000, 20_000).done(),
+        makes(5, 7).at(4_400_000, 20_000).done(),
         setsockopt(5).on(5, 7).at(4_410_000, 1000).done(),
         setsockopt(5).on(5, 7).at(4_420_000, 1000).done(),
         setsockopt(5).on(5, 7).at(4_430_000, 1000).done(),
@@ -424,21 +352,21 @@ pub fn client() -> Vec<Event> {
             .fails(libc::EINPROGRESS)
             .at(4_500_000, 60_000)
             .done(),
-        poll(5, 0).on(5, 7).at(4_600_000, 1000).done(),
+        polls(5, 0).on(5, 7).at(4_600_000, 1000).done(),
         getsockname(5, inet([10, 0, 0, 7], 41234))
             .on(5, 7)
             .at(4_700_000, 1000)
             .done(),
-        poll(5, 4).on(5, 7).at(4_800_000, 11 * MS).done(),
+        polls(5, 4).on(5, 7).at(4_800_000, 11 * MS).done(),
         so_error(5, 0).on(5, 7).at(16_299_000, 1000).done(),
         sendto(5, REQUEST).on(5, 7).at(16_400_000, 50_000).done(),
-        poll(5, 1).on(5, 7).at(16_500_000, 11 * MS).done(),
+        polls(5, 1).on(5, 7).at(16_500_000, 11 * MS).done(),
         recvfrom(5, ANSWER, 1591, 102_400)
             .on(5, 7)
             .at(28_100_000, 20_000)
             .done(),
         close(5).on(5, 7).releases(7).at(28_400_000, 30_000).done(),
-        poll(0, 0).at(28_500_000, 1000).done(),
+        polls(0, 0).at(28_500_000, 1000).done(),
         exited(100, 0, vec![], 30 * MS),
     ]
 }
@@ -448,7 +376,7 @@ pub fn server() -> Vec<Event> {
     let peer = || inet([127, 0, 0, 1], 51022);
     vec![
         started(70, None, "nginx", 0),
-        socket(6, 1).by(70, 70).at(2_100_000, 9000).done(),
+        makes(6, 1).by(70, 70).at(2_100_000, 9000).done(),
         setsockopt(6).on(6, 1).by(70, 70).at(2_150_000, 1000).done(),
         bind(6, inet([0, 0, 0, 0], 8080))
             .on(6, 1)

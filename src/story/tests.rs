@@ -1,1 +1,352 @@
+//! What the story says of programs.
 
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use syscalls::Sysno;
+
+use super::scene::*;
+use super::*;
+use crate::syscall::Value;
+use crate::syscall::names::socket;
+
+fn tell(events: Vec<Event>) -> (Story, Vec<Told>) {
+    let mut story = Story::new(Options::default());
+    let told = events
+        .into_iter()
+        .flat_map(|event| story.tell(event))
+        .collect();
+    (story, told)
+}
+
+fn farewells(told: &[Told]) -> Vec<(u64, Farewell)> {
+    let farewell = |told: &Told| match &told.meaning {
+        Some(Meaning::Farewell(farewell)) => {
+            Some((told.conversation.as_ref()?.number, farewell.clone()))
+        }
+        _ => None,
+    };
+    told.iter().filter_map(farewell).collect()
+}
+
+#[test]
+fn a_conversation_is_remembered_until_its_last_close() {
+    let (story, told) = tell(client());
+    assert_eq!(story.open(), 0);
+    let expected = Farewell {
+        out: REQUEST.len() as u64,
+        received: 1591,
+        first: Some(Side::Us),
+        lived: Some(24_030_000),
+        fate: Fate::Carried,
+    };
+    assert_eq!(farewells(&told), [(1, expected)]);
+}
+
+#[test]
+fn who_closed_first_is_what_the_calls_prove() {
+    let first = |calls: Vec<Act>| {
+        let mut events = vec![
+            makes(3, 1).done(),
+            connect(3, inet([1, 2, 3, 4], 80)).on(3, 1).done(),
+        ];
+        events.extend(calls.into_iter().map(|act| act.on(3, 1).done()));
+        events.push(close(3).on(3, 1).releases(1).done());
+        farewells(&tell(events).1)[0].1.first
+    };
+    let shutdown = |how| {
+        Act::new(
+            Sysno::shutdown,
+            vec![
+                ("sockfd", Value::Fd(3)),
+                ("how", Value::Const(&socket::SHUTDOWN, how)),
+            ],
+        )
+    };
+    let end = || recvfrom(3, b"", 0, 100);
+    assert_eq!(first(vec![]), Some(Side::Us));
+    assert_eq!(first(vec![end()]), Some(Side::Peer));
+    // We had closed our direction before.
+    assert_eq!(first(vec![shutdown(1), end()]), Some(Side::Us));
+    assert_eq!(first(vec![end(), shutdown(1)]), Some(Side::Peer));
+    // We had closed only theirs, so the end is of our making.
+    assert_eq!(first(vec![shutdown(0), end()]), Some(Side::Us));
+    assert_eq!(
+        first(vec![recvfrom(3, b"", 0, 100).fails(libc::ECONNRESET)]),
+        Some(Side::PeerByReset)
+    );
+    // Nothing was asked for, so nothing says that there was nothing.
+    assert_eq!(first(vec![recvfrom(3, b"", 0, 0)]), Some(Side::Us));
+}
+
+#[test]
+fn datagrams_listeners_and_the_unconnected_have_nobody_who_closed_first() {
+    let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
+    let events = vec![
+        makes_kind(3, 1, udp).done(),
+        sendto(3, b"x").on_kind(3, 1, udp).done(),
+        recvfrom(3, b"", 0, 100).on_kind(3, 1, udp).done(),
+        close(3).on_kind(3, 1, udp).releases(1).done(),
+        makes(3, 2).done(),
+        listen(3).on(3, 2).done(),
+        close(3).on(3, 2).releases(2).done(),
+        makes(3, 3).done(),
+        connect(3, inet([1, 2, 3, 4], 1))
+            .on(3, 3)
+            .fails(libc::ECONNREFUSED)
+            .done(),
+        close(3).on(3, 3).releases(3).done(),
+    ];
+    let said = farewells(&tell(events).1);
+    let fates: Vec<_> = said
+        .iter()
+        .map(|(_, farewell)| (farewell.fate, farewell.first))
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            (Fate::Carried, None),
+            (Fate::Listened(0), None),
+            (Fate::NeverConnected, None)
+        ]
+    );
+}
+
+#[test]
+fn an_answer_of_no_error_proves_a_connection_only_after_polling_said_something() {
+    let begin = || {
+        vec![
+            makes(3, 1).done(),
+            connect(3, inet([1, 2, 3, 4], 80))
+                .on(3, 1)
+                .fails(libc::EINPROGRESS)
+                .at(MS, 9)
+                .done(),
+        ]
+    };
+    let connected = |events: Vec<Event>| {
+        tell(events)
+            .1
+            .iter()
+            .filter(|told| matches!(told.what, What::Connected))
+            .count()
+    };
+
+    let mut hasty = begin();
+    hasty.push(so_error(3, 0).on(3, 1).at(2 * MS, 9).done());
+    assert_eq!(connected(hasty), 0);
+
+    let mut patient = begin();
+    patient.push(polls(3, 4).on(3, 1).at(2 * MS, MS).done());
+    patient.push(so_error(3, 0).on(3, 1).at(4 * MS, 9).done());
+    patient.push(sendto(3, b"x").on(3, 1).at(5 * MS, 9).done());
+    assert_eq!(connected(patient), 1);
+
+    let mut first_byte = begin();
+    first_byte.push(sendto(3, b"").on(3, 1).at(5 * MS, 9).done());
+    assert_eq!(connected(first_byte.clone()), 0);
+    first_byte.push(sendto(3, b"x").on(3, 1).at(6 * MS, 9).done());
+    assert_eq!(connected(first_byte), 1);
+}
+
+#[test]
+fn a_call_that_ends_after_the_close_it_overlapped_makes_no_new_conversation() {
+    let late = recvfrom(3, b"late", 4, 100)
+        .on(3, 1)
+        .by(100, 101)
+        .at(MS, 9 * MS)
+        .done();
+    let reused = makes(3, 2).at(20 * MS, 9).done();
+    let (story, told) = tell(vec![
+        makes(3, 1).done(),
+        close(3).on(3, 1).releases(1).at(5 * MS, 9).done(),
+        late,
+        reused,
+    ]);
+    let numbers: Vec<_> = told
+        .iter()
+        .map(|told| told.conversation.as_ref().unwrap().number)
+        .collect();
+    assert_eq!(numbers, [1, 1, 1, 2]);
+    assert_eq!(story.open(), 1);
+}
+
+#[test]
+fn a_socket_on_its_way_between_processes_lives_on() {
+    let (story, told) = tell(vec![
+        makes(3, 1).done(),
+        close(3).on(3, 1).releases(1).at(5 * MS, 9).done(),
+        sendto(4, b"x").on(4, 1).by(200, 200).at(9 * MS, 9).done(),
+    ]);
+    assert_eq!(
+        told.last().unwrap().conversation.as_ref().unwrap().number,
+        1
+    );
+    assert_eq!(story.open(), 1);
+}
+
+#[test]
+fn the_time_until_an_answer_is_the_asker_s() {
+    let took = |events| {
+        tell(events)
+            .1
+            .iter()
+            .map(|told| told.took)
+            .collect::<Vec<_>>()
+    };
+    let asks = vec![
+        makes(3, 1).done(),
+        sendto(3, b"a").on(3, 1).at(MS, 0).done(),
+        sendto(3, b"b").on(3, 1).at(2 * MS, 0).done(),
+        recvfrom(3, b"c", 1, 9).on(3, 1).at(5 * MS, 0).done(),
+        recvfrom(3, b"d", 1, 9).on(3, 1).at(9 * MS, 0).done(),
+    ];
+    assert_eq!(took(asks), [None, None, None, Some(3 * MS), None]);
+    let answers = vec![
+        makes(3, 1).done(),
+        recvfrom(3, b"a", 1, 9).on(3, 1).at(MS, 0).done(),
+        sendto(3, b"b").on(3, 1).at(4 * MS, 0).done(),
+        recvfrom(3, b"c", 1, 9).on(3, 1).at(90 * MS, 0).done(),
+    ];
+    assert_eq!(took(answers), [None, None, Some(3 * MS), None]);
+}
+
+#[test]
+fn what_is_still_waited_for_is_said_thrice() {
+    let mut story = Story::new(Options::default());
+    let web = inet([1, 2, 3, 4], 80);
+    for event in [
+        makes(3, 1).done(),
+        connect(3, web.clone())
+            .on(3, 1)
+            .fails(libc::EINPROGRESS)
+            .at(0, 9)
+            .done(),
+    ] {
+        story.tell(event);
+    }
+    let said: Vec<_> = (0..700)
+        .flat_map(|tenths| story.tick(tenths * 100 * MS))
+        .map(|told| told.meaning)
+        .collect();
+    let still = |seconds: u64| {
+        Some(Meaning::StillWaiting {
+            peer: Some(web.clone()),
+            elapsed: seconds * 1000 * MS,
+        })
+    };
+    assert_eq!(said, [still(1), still(10), still(60)]);
+}
+
+#[test]
+fn a_server_s_idle_peers_and_listeners_are_not_waited_for() {
+    let mut story = Story::new(Options::default());
+    let peer = || inet([1, 2, 3, 4], 5);
+    for event in [
+        makes(3, 1).done(),
+        listen(3).on(3, 1).done(),
+        accept(3, peer()).on(3, 1).on(4, 2).gives(4).done(),
+        receiving(4, 100).on(4, 2).by(100, 101).waiting(),
+        accept(3, peer()).on(3, 1).by(100, 102).waiting(),
+    ] {
+        story.tell(event);
+    }
+    assert!(story.tick(90_000 * MS).is_empty());
+}
+
+#[test]
+fn polling_for_an_answer_is_waiting_for_it() {
+    let mut story = Story::new(Options::default());
+    for event in [
+        makes(3, 1).done(),
+        connect(3, inet([1, 2, 3, 4], 5)).on(3, 1).done(),
+        sendto(3, b"?").on(3, 1).at(500 * MS, 0).done(),
+        polls(3, 0).on(3, 1).at(600 * MS, MS).waiting(),
+    ] {
+        story.tell(event);
+    }
+    assert!(story.tick(1_400 * MS).is_empty());
+    assert_eq!(story.tick(1_500 * MS).len(), 1);
+}
+
+#[test]
+fn messages_count_their_own_bytes_and_a_look_counts_none() {
+    let message = |len| {
+        Value::Struct(vec![
+            ("msg_hdr", Value::Struct(vec![])),
+            ("msg_len", Value::Unsigned(len)),
+        ])
+    };
+    let items = vec![message(5), message(7), message(100)];
+    let several = Act::new(
+        Sysno::sendmmsg,
+        vec![
+            ("sockfd", Value::Fd(3)),
+            ("msgvec", Value::List { items, more: false }),
+        ],
+    );
+    let mut look = recvfrom(3, b"abc", 3, 9).on(3, 1);
+    look.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x2);
+    let mut splice = Act::new(
+        Sysno::splice,
+        vec![
+            ("fd_in", Value::Fd(3)),
+            ("off_in", Value::Pointer(0)),
+            ("fd_out", Value::Fd(9)),
+        ],
+    );
+    splice = splice.on(3, 1).gives(40);
+    let (_, told) = tell(vec![
+        makes(3, 1).done(),
+        several.gives(2).on(3, 1).done(),
+        look.done(),
+        splice.done(),
+    ]);
+    let conversation = told.last().unwrap().conversation.clone().unwrap();
+    assert_eq!((conversation.out, conversation.received), (12, 40));
+    assert_eq!(told[2].meaning, Some(Meaning::Peeked));
+    assert_eq!(told[3].stage, Some(Stage::Receive));
+}
+
+#[test]
+fn only_calls_that_went_well_fold() {
+    let folds = |act: Act| tell(vec![makes(3, 1).done(), act.on(3, 1).done()]).1[1].folds;
+    assert!(folds(setsockopt(3)));
+    assert!(folds(polls(3, 1)));
+    assert!(!folds(setsockopt(3).fails(libc::ENOPROTOOPT)));
+    // Asking whether something has come, and being told no.
+    assert!(folds(recvfrom(3, b"", 0, 9).fails(libc::EAGAIN)));
+    assert!(!folds(sendto(3, b"x").fails(libc::EAGAIN)));
+    assert!(!folds(recvfrom(3, b"", 0, 9).fails(libc::ECONNRESET)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any calls, in any order: nothing panics, every byte belongs to one conversation, and only what is open is remembered.
+    #[test]
+    fn bytes_of_conversations_are_those_of_their_calls(events in chaos::events(), verbose: bool) {
+        let mut story = Story::new(Options { verbose, ..Options::default() });
+        let mut of_calls = 0u64;
+        let mut of_conversations = HashMap::new();
+        let mut sockets = std::collections::HashSet::new();
+        for event in events {
+            if let Event::Call(call) = &event {
+                if Story::subject(call).is_some() && call.call.row.role != crate::syscall::Role::Engine {
+                    of_calls += bytes::moved(call);
+                }
+                sockets.extend(call.descriptors.iter().map(|(fd, what)| (*fd, format!("{what:?}"))));
+            }
+            for told in story.tell(event) {
+                if let Some(conversation) = told.conversation {
+                    of_conversations.insert(conversation.number, conversation.out + conversation.received);
+                }
+            }
+            story.tick(5_000_000_000);
+        }
+        prop_assert_eq!(of_calls, of_conversations.values().sum::<u64>());
+        prop_assert!(story.open() <= 15);
+        story.end(u64::MAX);
+        prop_assert_eq!(story.open(), 0);
+    }
+}

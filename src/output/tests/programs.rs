@@ -1,0 +1,185 @@
+//! Programs of one kind and another, on terminals and in files.
+
+use super::*;
+
+#[test]
+fn a_client_in_a_file() {
+    assert_snapshot!(screen(client(), file()));
+}
+
+#[test]
+fn a_client_on_a_wide_terminal() {
+    assert_snapshot!(screen(client(), wide(160)));
+}
+
+#[test]
+fn a_client_on_an_ordinary_terminal() {
+    assert_snapshot!(screen(client(), wide(100)));
+}
+
+#[test]
+fn a_client_on_a_narrow_terminal() {
+    assert_snapshot!(screen(client(), wide(60)));
+}
+
+#[test]
+fn a_client_in_ascii() {
+    assert_snapshot!(screen(
+        client(),
+        Settings {
+            unicode: false,
+            ..wide(100)
+        }
+    ));
+}
+
+#[test]
+fn a_client_in_colour() {
+    let text = screen(
+        client().into_iter().map(Step::from).chain(failing()),
+        Settings {
+            colour: true,
+            ..wide(120)
+        },
+    );
+    assert_snapshot!(text.replace('\u{1b}', "␛"));
+}
+
+#[test]
+fn a_client_with_every_call() {
+    assert_snapshot!(screen(
+        client(),
+        Settings {
+            verbose: true,
+            ..file()
+        }
+    ));
+}
+
+#[test]
+fn a_client_explained() {
+    assert_snapshot!(screen(
+        client(),
+        Settings {
+            explain: true,
+            ..wide(100)
+        }
+    ));
+}
+
+#[test]
+fn a_name_asked_by_datagram_is_explained() {
+    let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x04demo\x04test\0\0\x01\0\x01";
+    let events = [
+        makes_kind(3, 1, udp).at(MS, 9000).done(),
+        connect(3, inet([127, 0, 0, 1], 5353))
+            .on_kind(3, 1, udp)
+            .at(2 * MS, 9000)
+            .done(),
+        sendto(3, query).on_kind(3, 1, udp).at(3 * MS, 9000).done(),
+        recvfrom(3, b"\x12\x34\x81\x80", 43, 512)
+            .on_kind(3, 1, udp)
+            .at(4 * MS, 9000)
+            .done(),
+        close(3)
+            .on_kind(3, 1, udp)
+            .releases(1)
+            .at(5 * MS, 9000)
+            .done(),
+    ];
+    assert_snapshot!(screen(
+        events,
+        Settings {
+            explain: true,
+            ..wide(100)
+        }
+    ));
+}
+
+#[test]
+fn a_server() {
+    assert_snapshot!(screen(server(), file()));
+}
+
+#[test]
+fn a_connect_that_hangs() {
+    assert_snapshot!(screen(hanging(), file()));
+}
+
+#[test]
+fn a_connect_that_fails() {
+    assert_snapshot!(screen(failing(), file()));
+}
+
+#[test]
+fn several_processes() {
+    assert_snapshot!(screen(several(), file()));
+}
+
+#[test]
+fn several_processes_with_all_that_happens() {
+    assert_snapshot!(screen(
+        several(),
+        Settings {
+            verbose: true,
+            ..file()
+        }
+    ));
+}
+
+#[test]
+fn only_the_program_itself() {
+    assert_snapshot!(screen_of(
+        server(),
+        Options {
+            follow: false,
+            ..Options::default()
+        },
+        file()
+    ));
+}
+
+#[test]
+fn conversations_that_end_without_a_close() {
+    let dup2 = vec![("oldfd", Value::Fd(3)), ("newfd", Value::Fd(4))];
+    let range = vec![
+        ("first", Value::Unsigned(5)),
+        ("last", Value::Unsigned(9)),
+        ("flags", Value::Flags(&file::CLOSE_RANGE, 0)),
+    ];
+    let mut exec = executed(100, "next", 9 * MS);
+    if let Event::Process(event) = &mut exec
+        && let Change::Executed { released, .. } = &mut event.change
+    {
+        released.push(3);
+    }
+    let steps = [
+        started(100, None, "daemon", 0).into(),
+        makes(3, 3).at(MS, 9000).done().into(),
+        makes(4, 4).at(MS, 9000).done().into(),
+        makes(5, 5).at(MS, 9000).done().into(),
+        makes(6, 6).at(MS, 9000).done().into(),
+        makes(7, 7).at(MS, 9000).done().into(),
+        close(9).on(9, 7).at(2 * MS, 9000).done().into(),
+        Act::new(Sysno::dup2, dup2)
+            .gives(4)
+            .on(3, 3)
+            .on(4, 4)
+            .releases(4)
+            .at(3 * MS, 9000)
+            .done()
+            .into(),
+        Act::new(Sysno::close_range, range)
+            .on(5, 5)
+            .on(6, 6)
+            .releases(5)
+            .releases(6)
+            .at(4 * MS, 9000)
+            .done()
+            .into(),
+        exec.into(),
+        Step::End(12 * MS),
+    ];
+    assert_snapshot!(screen(steps, file()));
+}
