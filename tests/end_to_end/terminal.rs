@@ -121,7 +121,7 @@ fn background_and_bg() {
     });
     terminal.line("bg");
     terminal.until_it("a prompt after bg", |screen| {
-        screen.contains("] ") && screen.contains(" &") && screen.ends_with("ready>")
+        screen.contains("[1]+ ") && screen.contains(" &\n") && screen.ends_with("ready>")
     });
     signal::kill(tracee, Signal::SIGUSR1).expect("a signal to a process of ours");
     terminal.until("got 10");
