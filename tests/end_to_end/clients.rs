@@ -461,8 +461,7 @@ fn static_program_is_traced() {
 #[test]
 fn go_program_is_traced() {
     let address = servers::http(BODY).to_string();
-    let program = go_program("fetch");
-    fetches(&[text(&program), &format!("http://{address}/")], &address);
+    fetches(&[text(&go_program("fetch")), &address, "/"], &address);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::harness::{ENGINES, binary, poll, scratch, text};
 /// The command line of a traced program, its trace in a file.
 fn line(engine: &str, trace: &str, program: &str) -> String {
     format!(
-        "{} --engine {engine} -o {trace} -- {program}",
+        "{} -v --engine {engine} -o {trace} -- {program}",
         text(&binary())
     )
 }
