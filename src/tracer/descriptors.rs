@@ -210,6 +210,7 @@ impl Descriptors {
                             .and_then(|table| table.slots.get_mut(&fd))
                         {
                             slot.cloexec = on;
+                            changes.sockets.push((fd, slot.socket));
                         }
                     }
                 }

@@ -112,7 +112,8 @@ fn close_range_of_every_kind() {
             .named("close_range")
             .map(|call| call.result.as_str())
             .collect();
-        assert_eq!(ranges, ["0", "-1 EINVAL", "0", "0"], "{trace}");
+        // The one that fails concerns no socket.
+        assert_eq!(ranges, ["0", "0", "0"], "{trace}");
     }
 }
 
@@ -155,11 +156,11 @@ fn sockets_passed_to_another_process() {
             trace
                 .find("write", "\"by the passed one\", 17")
                 .descriptor(),
-            Some(11),
+            Some(10),
             "{trace}"
         );
         trace.find("sendmsg", "SCM_RIGHTS");
-        trace.find("close", "11");
+        trace.find("close", "10");
         // The five files that the child opened first are none of ours.
         trace.find("recvmsg", "SCM_RIGHTS");
     }

@@ -10,7 +10,7 @@ use crate::harness::{ENGINES, binary, poll, scratch, text};
 /// The command line of a traced program, its trace in a file.
 fn line(engine: &str, trace: &str, program: &str) -> String {
     format!(
-        "{} --engine {engine} -o {trace} -- {program}",
+        "{} -v --engine {engine} -o {trace} -- {program}",
         text(&binary())
     )
 }
@@ -121,7 +121,7 @@ fn background_and_bg() {
     });
     terminal.line("bg");
     terminal.until_it("a prompt after bg", |screen| {
-        screen.contains("] ") && screen.contains(" &") && screen.ends_with("ready>")
+        screen.contains("[1]+ ") && screen.contains(" &\n") && screen.ends_with("ready>")
     });
     signal::kill(tracee, Signal::SIGUSR1).expect("a signal to a process of ours");
     terminal.until("got 10");
