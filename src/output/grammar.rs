@@ -18,6 +18,8 @@ pub struct Grammar {
     pub escape: Escape,
     /// Characters of our own.
     pub glyphs: &'static Glyphs,
+    /// Whether arguments are the registers' numbers.
+    pub raw: bool,
     /// Whether nothing is left out.
     pub verbose: bool,
     /// The most columns between the quotes of a payload; for lines that have to fit. Paths and addresses stay whole.
@@ -27,6 +29,9 @@ pub struct Grammar {
 impl Grammar {
     /// The name with its arguments, `)` included.
     pub fn call(&self, event: &CallEvent) -> String {
+        if self.raw {
+            return raw(&event.call);
+        }
         let args = self
             .kept(&event.call)
             .map(|value| self.argument(event, value));
@@ -40,6 +45,9 @@ impl Grammar {
     /// The same for a call that hasn't come back: arguments from the first one on that only its return will fill are left out.
     pub fn waiting(&self, event: &CallEvent) -> String {
         let call = &event.call;
+        if self.raw {
+            return raw(call);
+        }
         let fills = matches!(
             call.row.role,
             Role::Receive | Role::Accept | Role::Setup | Role::Poll
@@ -334,4 +342,15 @@ fn is_zero(value: &Value) -> bool {
 
 fn is_empty(value: &Value) -> bool {
     matches!(value, Value::List { items, more: false } if items.is_empty())
+}
+
+/// A call with as many of its registers as it has arguments.
+fn raw(call: &Call) -> String {
+    let registers = call.raw.args.iter().take(call.args.len());
+    let number = |register: &u64| match register {
+        0 => "0".to_owned(),
+        _ => format!("{register:#x}"),
+    };
+    let args: Vec<_> = registers.map(number).collect();
+    format!("{}({})", call.name(), args.join(", "))
 }

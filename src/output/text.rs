@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-pub use super::settings::Settings;
+pub use super::settings::{Quiet, Settings};
 
 use super::Output;
 use super::escape::Escape;
@@ -31,7 +31,7 @@ pub struct Text<W: Write> {
     glyphs: &'static Glyphs,
     layout: Layout,
     explain: Explain,
-    /// The first process seen, and whether there were others: then each line says whose it is.
+    /// The first process seen, and whether there were others (or it is wished): then each line says whose it is.
     first: Option<i32>,
     several: bool,
     /// Calls counted since each thread's last line.
@@ -59,7 +59,7 @@ impl<W: Write> Text<W> {
             layout: Layout::new(settings.colour, settings.width, settings.keep_data),
             explain: Explain::default(),
             first: None,
-            several: false,
+            several: settings.always_who,
             folded: HashMap::new(),
             folded_rest: 0,
             waiting: HashMap::new(),
@@ -105,7 +105,7 @@ impl<W: Write> Text<W> {
             )
         });
         let glyphs = self.glyphs;
-        let grammar = self.grammar();
+        let grammar = self.grammar(event);
         let text = |cap: Option<usize>| -> Vec<Span> {
             let grammar = Grammar { cap, ..grammar };
             let mut spans = Vec::new();
@@ -147,7 +147,7 @@ impl<W: Write> Text<W> {
             return String::new();
         }
         self.waiting.insert(event.tid, event.start);
-        let grammar = self.grammar();
+        let grammar = self.grammar(event);
         let cut = self.glyphs.cut;
         let text = |cap| {
             vec![(
@@ -269,8 +269,9 @@ impl<W: Write> Text<W> {
             .collect()
     }
 
-    fn grammar(&self) -> Grammar {
+    fn grammar(&self, event: &CallEvent) -> Grammar {
         Grammar {
+            raw: self.settings.raw.contains(event.call.raw.number),
             escape: self.escape,
             glyphs: self.glyphs,
             verbose: self.settings.verbose,
@@ -365,7 +366,9 @@ impl<W: Write> Text<W> {
                     None,
                 )
             }
-            What::Runs(_) if self.settings.verbose || self.settings.quiet > 0 => String::new(),
+            What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {
+                String::new()
+            }
             What::Runs(whom) => {
                 let text = format!("runs {}", self.label(whom));
                 self.line(
