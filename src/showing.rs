@@ -10,7 +10,7 @@ use crate::destination::{self, Place};
 use crate::output::per_process::PerProcess;
 use crate::output::several::Several;
 use crate::output::summary::{Sort, Summary};
-use crate::output::text::{Quiet, Settings, Text};
+use crate::output::text::{Ends, Quiet, Settings, Text};
 use crate::output::time::{Clock, Wall};
 use crate::output::{Descriptors, Hex, Output};
 use crate::terminal::Abilities;
@@ -90,8 +90,11 @@ fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) 
         keep_data: options.keep_data,
         raw: options.raw.clone().unwrap_or_default(),
         always_who: options.always_show_pid,
-        only_failed: !options.statuses.contains(&Status::Successful),
-        only_successful: !options.statuses.contains(&Status::Failed),
+        ends: Ends {
+            successful: options.statuses.contains(&Status::Successful),
+            failed: options.statuses.contains(&Status::Failed),
+            unfinished: options.statuses.contains(&Status::Unfinished),
+        },
         quiet: quiet(&options.quiet),
         signals: options.signals.as_ref().map(|set| {
             // All that there are (signal(7)).

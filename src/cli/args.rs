@@ -128,7 +128,7 @@ pub(super) struct How {
 
     /// Dump all data in full, in hex and as text, below its call
     ///
-    /// The same as -e read=all -e write=all. -s does not cut it.
+    /// The same as -e read=all -e write=all. -s does not cut it; at most 1 MiB of a call is shown.
     #[arg(long)]
     pub hex: bool,
 

@@ -40,10 +40,8 @@ pub struct Settings {
     pub raw: Selection,
     /// Whether lines say whose they are even while there is one process.
     pub always_who: bool,
-    /// Only calls that failed (`-Z`).
-    pub only_failed: bool,
-    /// Only calls that succeeded (`-z`).
-    pub only_successful: bool,
+    /// The calls that are shown, by their end (`-z`, `-Z`, `-e status=`).
+    pub ends: Ends,
     /// The messages that are left out (`-q`, `-e quiet=`).
     pub quiet: Quiet,
     /// The signals to show; nothing for those that matter, and all with `verbose`.
@@ -70,8 +68,7 @@ impl Default for Settings {
             verbose: false,
             raw: Selection::default(),
             always_who: false,
-            only_failed: false,
-            only_successful: false,
+            ends: Ends::default(),
             quiet: Quiet::default(),
             signals: None,
             explain: false,
@@ -90,4 +87,25 @@ pub struct Quiet {
     pub thread_execve: bool,
     /// All others: notices about the tracing itself.
     pub notices: bool,
+}
+
+/// How a call that is shown may have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Without an error.
+    pub successful: bool,
+    /// With an error.
+    pub failed: bool,
+    /// Not at all: its thread was gone first.
+    pub unfinished: bool,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self {
+            successful: true,
+            failed: true,
+            unfinished: true,
+        }
+    }
 }

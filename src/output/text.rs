@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-pub use super::settings::{Quiet, Settings};
+pub use super::settings::{Ends, Quiet, Settings};
 
 use super::Output;
 use super::escape::Escape;
@@ -70,12 +70,16 @@ impl<W: Write> Text<W> {
     }
 
     fn call(&mut self, told: &Told, event: &CallEvent) -> String {
-        let failed = matches!(event.call.outcome, Outcome::Error(_));
-        let succeeded = matches!(event.call.outcome, Outcome::Value(_));
-        let asked_for = self.settings.only_failed && failed;
-        if (self.settings.only_failed && !failed) || (self.settings.only_successful && !succeeded) {
+        let ends = self.settings.ends;
+        let shown = match event.call.outcome {
+            Outcome::Value(_) => ends.successful,
+            Outcome::Error(_) => ends.failed,
+            Outcome::Unfinished => ends.unfinished,
+        };
+        if !shown {
             return String::new();
         }
+        let asked_for = !ends.successful;
         if told.folds && !asked_for {
             *self.folded.entry(event.tid).or_default() += 1;
             return String::new();
@@ -85,6 +89,7 @@ impl<W: Write> Text<W> {
             .remove(&event.tid)
             .is_some_and(|start| start == event.start);
         let follows = self.last_waits == Some(event.tid);
+        let succeeded = matches!(event.call.outcome, Outcome::Value(_));
         let connected = resumed && succeeded && told.stage == Some(Stage::Connect);
         let time = if resumed { event.end } else { told.time };
         let took = told
@@ -143,7 +148,7 @@ impl<W: Write> Text<W> {
     }
 
     fn waits(&mut self, told: &Told, event: &CallEvent) -> String {
-        if told.folds || self.settings.only_failed || self.settings.only_successful {
+        if told.folds || self.settings.ends != Ends::default() {
             return String::new();
         }
         self.waiting.insert(event.tid, event.start);
@@ -324,7 +329,7 @@ impl<W: Write> Text<W> {
         match &told.what {
             What::Call(event) => self.call(told, event),
             What::Waiting(event) => self.waits(told, event),
-            What::StillWaiting if self.settings.only_successful => String::new(),
+            What::StillWaiting if !self.settings.ends.failed => String::new(),
             What::StillWaiting => {
                 let peer = match &told.meaning {
                     Some(Meaning::StillWaiting { peer, .. }) => peer.as_ref(),
@@ -332,7 +337,7 @@ impl<W: Write> Text<W> {
                 };
                 self.goes_on(told, words::still_waiting(peer, self.escape), Paint::Plain)
             }
-            What::Connected | What::Ended(_) if self.settings.only_failed => String::new(),
+            What::Connected | What::Ended(_) if !self.settings.ends.successful => String::new(),
             What::Connected => {
                 let ends = told.conversation.as_ref().map(|conversation| {
                     words::connection(
@@ -350,7 +355,7 @@ impl<W: Write> Text<W> {
                     Paint::Plain,
                 )
             }
-            What::NotConnected(_) if self.settings.only_successful => String::new(),
+            What::NotConnected(_) if !self.settings.ends.failed => String::new(),
             What::NotConnected(errno) => self.goes_on(
                 told,
                 format!("not connected {}", grammar::failure(*errno)),
@@ -421,7 +426,7 @@ impl<W: Write> Output for Text<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         let rest = self.folded_rest + self.folded.drain().map(|(_, count)| count).sum::<u64>();
-        if rest > 0 && !self.settings.only_failed {
+        if rest > 0 && self.settings.ends.successful {
             self.folded_rest = 0;
             let text = format!(
                 "+{} of set-up and polling after that (-v shows them)",
