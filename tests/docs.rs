@@ -210,7 +210,16 @@ fn bash_completes_our_options_and_then_the_program() {
 #[test]
 fn the_manual_page_renders_without_warnings() {
     let rendered = Command::new("groff")
-        .args(["-man", "-Tutf8", "-ww", "-P-cbou"])
+        .args([
+            "-man",
+            "-Tutf8",
+            "-wmac",
+            "-wchar",
+            "-wescape",
+            "-wmissing",
+            "-wsyntax",
+            "-P-cbou",
+        ])
         .arg(repository("man/sockstrace.1"))
         .output()
         .expect("groff is needed; tests/run installs groff-base");
