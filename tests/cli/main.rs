@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::process::Command;
 
 use sockstrace::cli::{
     self, Destination, Engine, Invocation, Message, Options, Precision, Refusal, SortBy, Stamp,
@@ -431,4 +432,25 @@ fn odd_values_are_answered_and_never_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_mistake_ends_the_binary_with_125_and_one_line() {
+    for arguments in [&[][..], &["--bogus"], &["-p", "1"], &["-o", "-", "true"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sockstrace"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(said.starts_with("sockstrace: "), "{said}");
+        assert_eq!(said.matches('\n').count(), 1, "{said}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_sockstrace"))
+        .arg("-h")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty() && !output.stdout.is_empty());
 }
