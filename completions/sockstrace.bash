@@ -23,7 +23,7 @@ _sockstrace() {
 
     case "${cmd}" in
         sockstrace)
-            opts="-e -v -z -Z -q -c -C -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --string-limit --strings-in-hex --hex --color --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --help --version"
+            opts="-e -v -z -Z -q -c -C -S -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --summary-sort-by --string-limit --strings-in-hex --hex --color --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -31,6 +31,14 @@ _sockstrace() {
             case "${prev}" in
                 -e)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --summary-sort-by)
+                    COMPREPLY=($(compgen -W "time min-time max-time avg-time calls errors bytes name" -- "${cur}"))
+                    return 0
+                    ;;
+                -S)
+                    COMPREPLY=($(compgen -W "time min-time max-time avg-time calls errors bytes name" -- "${cur}"))
                     return 0
                     ;;
                 --string-limit)
@@ -132,7 +140,7 @@ _sockstrace_or_program() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --) ((i++)); break ;;
-            -e|-s|--string-limit|--color|-o|--output|-E|--env|-u|--user|--engine) ((i++)) ;;
+            -e|-S|--summary-sort-by|-s|--string-limit|--color|-o|--output|-E|--env|-u|--user|--engine) ((i++)) ;;
             -*) ;;
             *) break ;;
         esac

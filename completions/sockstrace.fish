@@ -1,4 +1,12 @@
 complete -c sockstrace -s e -d 'Pick calls, statuses, signals and more; see "Expressions" below. May be repeated' -r
+complete -c sockstrace -s S -l summary-sort-by -d 'Order that table by time, min-time, max-time, avg-time, calls, errors, bytes or name' -r -f -a "time\t'Time in all'
+min-time\t'The shortest call'
+max-time\t'The longest call'
+avg-time\t'Time per call'
+calls\t'How many'
+errors\t'How many failed'
+bytes\t'Bytes sent and received'
+name\t'The call\'s name; also where strace is told not to sort'"
 complete -c sockstrace -s s -l string-limit -d 'Show this many bytes of data' -r
 complete -c sockstrace -l strings-in-hex -d 'As -x; OPTION is none, non-ascii-chars, non-ascii or all' -r
 complete -c sockstrace -l color -d 'Use colours: auto (on a terminal), always or never' -r -f -a "auto\t'Where the output is a terminal'

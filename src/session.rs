@@ -10,7 +10,7 @@ use crate::demo::{self, Servers};
 use crate::destination::Place;
 use crate::output::Output;
 use crate::story::{self, Story};
-use crate::syscall::{Limits, Selection};
+use crate::syscall::Limits;
 use crate::tracer::alarm::block_signals;
 use crate::tracer::event::Status;
 use crate::tracer::outbox::{Inbox, queue};
@@ -170,7 +170,7 @@ fn story_options(options: &Options) -> story::Options {
     story::Options {
         verbose: options.verbose,
         shown: options.trace.clone(),
-        named: options.trace.clone().unwrap_or_else(Selection::default),
+        named: options.trace.clone().unwrap_or_default(),
         follow: options.follow,
     }
 }

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::{self, Options, Set, Stamp, Strings};
+use crate::cli::{self, Message, Options, Set, SortBy, Stamp, Status, Strings};
 use crate::destination::{self, Place};
 use crate::output::per_process::PerProcess;
 use crate::output::several::Several;
 use crate::output::summary::{Sort, Summary};
-use crate::output::text::{Settings, Text};
+use crate::output::text::{Ends, Quiet, Settings, Text};
 use crate::output::time::{Clock, Wall};
 use crate::output::{Descriptors, Hex, Output};
 use crate::terminal::Abilities;
@@ -55,7 +55,7 @@ pub fn output(
         outputs.push(Box::new(Text::new(place.clone(), settings)));
     }
     if options.summary != cli::Summary::None {
-        outputs.push(Box::new(Summary::new(place, Sort::default())));
+        outputs.push(Box::new(Summary::new(place, sort(options.summary_sort))));
     }
     Box::new(Several(outputs))
 }
@@ -87,8 +87,52 @@ fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) 
         dump_read: descriptors(&options.dump_read),
         dump_write: descriptors(&options.dump_write),
         verbose: options.verbose,
+        data: options.string_limit,
+        keep_data: options.keep_data,
+        raw: options.raw.clone().unwrap_or_default(),
+        always_who: options.always_show_pid,
+        ends: Ends {
+            successful: options.statuses.contains(&Status::Successful),
+            failed: options.statuses.contains(&Status::Failed),
+            unfinished: options.statuses.contains(&Status::Unfinished),
+        },
+        quiet: quiet(&options.quiet),
+        signals: options.signals.as_ref().map(|set| {
+            // All that there are (signal(7)).
+            (1..=64).filter(|signal| set.contains(signal)).collect()
+        }),
         explain,
-        ..Settings::default()
+        zone: None,
+    }
+}
+
+/// The messages to leave out; of notices only when all else is left out too (`-qqq`).
+fn quiet(set: &Set<Message>) -> Quiet {
+    let all = [
+        Message::Attach,
+        Message::Exit,
+        Message::PathResolution,
+        Message::Personality,
+        Message::ThreadExecve,
+    ];
+    Quiet {
+        beginnings: set.contains(&Message::Attach),
+        endings: set.contains(&Message::Exit),
+        thread_execve: set.contains(&Message::ThreadExecve),
+        notices: all.iter().all(|message| set.contains(message)),
+    }
+}
+
+fn sort(by: SortBy) -> Sort {
+    match by {
+        SortBy::Time => Sort::Time,
+        SortBy::MinTime => Sort::Min,
+        SortBy::MaxTime => Sort::Max,
+        SortBy::AvgTime => Sort::Average,
+        SortBy::Calls => Sort::Calls,
+        SortBy::Errors => Sort::Errors,
+        SortBy::Bytes => Sort::Bytes,
+        SortBy::Name => Sort::Name,
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
-use super::options::{Engine, Precision, Stamp, Strings, When};
+use super::options::{Engine, Precision, SortBy, Stamp, Strings, When};
 use super::qualify::QUALIFIERS;
 use super::strace;
 
@@ -92,6 +92,17 @@ pub(super) struct What {
     /// Show the trace, and then that table
     #[arg(short = 'C', long)]
     pub summary: bool,
+
+    /// Order that table by time, min-time, max-time, avg-time, calls, errors, bytes or name
+    #[arg(
+        short = 'S',
+        long,
+        value_name = "WHAT",
+        value_enum,
+        default_value_t = SortBy::Time,
+        hide_possible_values = true
+    )]
+    pub summary_sort_by: SortBy,
 }
 
 #[derive(Args)]
@@ -117,7 +128,7 @@ pub(super) struct How {
 
     /// Dump all data in full, in hex and as text, below its call
     ///
-    /// The same as -e read=all -e write=all. -s does not cut it.
+    /// The same as -e read=all -e write=all. -s does not cut it; at most 1 MiB of a call is shown.
     #[arg(long)]
     pub hex: bool,
 

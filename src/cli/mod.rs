@@ -15,7 +15,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Message, Options, Precision, Stamp, Status, Strings, Summary, When,
+    Destination, Engine, Message, Options, Precision, SortBy, Stamp, Status, Strings, Summary, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;
@@ -111,10 +111,14 @@ where
     }
 }
 
+/// Whether an option was given, rather than left to its default.
+fn written(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
 /// Answers the first of strace's options that we do not have.
 fn refuse_foreign(matches: &ArgMatches) -> Result<(), Refusal> {
-    let given =
-        |row: &&strace::Row| matches.value_source(row.id()) == Some(ValueSource::CommandLine);
+    let given = |row: &&strace::Row| written(matches, row.id());
     match strace::ROWS
         .iter()
         .find(|row| matches!(row.answer, strace::Answer::Refused(_)) && given(row))
@@ -153,6 +157,9 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         ));
     }
     let mut warnings = Vec::new();
+    if summary == Summary::None && written(matches, "summary_sort_by") {
+        warnings.push("-S has no effect without -c or -C".into());
+    }
     if destination.output.is_none() {
         if destination.output_append_mode {
             warnings.push("-A has no effect without -o".into());
@@ -180,11 +187,12 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         trace: None,
         raw: None,
         statuses: Set::all(),
-        signals: Set::all(),
+        signals: None,
         quiet: quiet(what.quiet_level),
         dump_read: everything(),
         dump_write: everything(),
         string_limit: how.string_limit,
+        keep_data: written(matches, "string_limit"),
         strings: how.strings_in_hex.unwrap_or(match how.hex_strings {
             0 => Strings::Octal,
             1 => Strings::NonAsciiInHex,
@@ -206,6 +214,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         all_descriptors: what.all_descriptors,
         always_show_pid: how.always_show_pid,
         summary,
+        summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,
         engine: advanced.engine,
@@ -219,7 +228,6 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
 /// Carries out `-e`, the qualifiers' long forms, -z and -Z in the order in which they were written: the last one wins.
 fn qualify(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
     let mut steps: Vec<(usize, Option<&qualify::Qualifier>, String)> = Vec::new();
-    let written = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
     let values = |id: &str| {
         let values = matches
             .get_many::<String>(id)
@@ -249,7 +257,7 @@ fn qualify(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
         ("successful", "status=successful"),
         ("failed", "status=failed"),
     ] {
-        let index = matches.index_of(id).filter(|_| written(id));
+        let index = matches.index_of(id).filter(|_| written(matches, id));
         steps.extend(index.map(|index| (index, None, expression.to_owned())));
     }
     steps.sort_by_key(|(index, ..)| *index);

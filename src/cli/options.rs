@@ -29,8 +29,8 @@ pub struct Options {
     pub raw: Option<Selection>,
     /// `-e status=`, `-z`, `-Z`: the outcomes to show.
     pub statuses: Set<Status>,
-    /// `-e signal=`: the signals to show, by number.
-    pub signals: Set<i32>,
+    /// `-e signal=`: the signals to show, by number; nothing where the choice is ours.
+    pub signals: Option<Set<i32>>,
     /// `-q`, `-e quiet=`: messages that are left out.
     pub quiet: Set<Message>,
     /// `-e read=`, `--hex`: descriptors whose received data is dumped in full.
@@ -39,6 +39,8 @@ pub struct Options {
     pub dump_write: Set<i32>,
     /// `-s`: how many bytes of data to show.
     pub string_limit: usize,
+    /// Whether `-s` was given: data then keeps that length, however narrow the terminal is.
+    pub keep_data: bool,
     /// `-x`, `-xx`: how bytes are written in strings.
     pub strings: Strings,
     /// `-t`: the time before each line.
@@ -55,6 +57,8 @@ pub struct Options {
     pub always_show_pid: bool,
     /// `-c`, `-C`: the table per call.
     pub summary: Summary,
+    /// `-S`: what the table's lines are ordered by.
+    pub summary_sort: SortBy,
     /// `--color`.
     pub color: When,
     /// `--no-io-uring`: io_uring_setup(2) answers ENOSYS.
@@ -161,6 +165,34 @@ pub enum Summary {
     Only,
     /// The table after the trace (`-C`).
     Also,
+}
+
+/// What the lines of the table are ordered by: numbers descending, names ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    /// Time in all.
+    #[value(aliases = ["time-percent", "time-total", "total-time"])]
+    Time,
+    /// The shortest call.
+    #[value(aliases = ["shortest", "time-min"])]
+    MinTime,
+    /// The longest call.
+    #[value(aliases = ["longest", "time-max"])]
+    MaxTime,
+    /// Time per call.
+    #[value(alias = "time-avg")]
+    AvgTime,
+    /// How many.
+    #[value(alias = "count")]
+    Calls,
+    /// How many failed.
+    #[value(alias = "error")]
+    Errors,
+    /// Bytes sent and received.
+    Bytes,
+    /// The call's name; also where strace is told not to sort.
+    #[value(aliases = ["syscall", "syscall-name", "nothing", "none"])]
+    Name,
 }
 
 /// When to do something that depends on whether a person looks.

@@ -57,7 +57,7 @@ pub(super) const QUALIFIERS: &[Qualifier] = &[
         long: &["signal", "signals"],
         missing: None,
         meaning: Meaning::Sets(|options, values| {
-            options.signals = Set::parse(values, "signal", signal)?;
+            options.signals = Some(Set::parse(values, "signal", signal)?);
             Ok(())
         }),
     },

@@ -11,12 +11,20 @@ pub struct Refusal(String);
 impl Refusal {
     /// A mistake, which the help may mend.
     pub(super) fn new(what: impl fmt::Display) -> Self {
-        Self(format!("{what}; try 'sockstrace --help'"))
+        Self::final_word(format!("{what}; try 'sockstrace --help'"))
     }
 
     /// What needs no further reading.
     pub(super) fn final_word(what: impl Into<String>) -> Self {
-        Self(what.into())
+        // What the user wrote is quoted in it: no argument may move the cursor.
+        let mut line = String::new();
+        for character in what.into().chars() {
+            match character.is_control() {
+                true => line.extend(character.escape_default()),
+                false => line.push(character),
+            }
+        }
+        Self(line)
     }
 }
 
@@ -32,9 +40,7 @@ impl From<clap::Error> for Refusal {
     /// clap's error as one line.
     fn from(error: clap::Error) -> Self {
         let context = |kind| match error.get(kind) {
-            Some(ContextValue::String(text)) => {
-                Some(text.escape_debug().to_string().replace("\\'", "'"))
-            }
+            Some(ContextValue::String(text)) => Some(text.clone()),
             Some(ContextValue::Strings(texts)) => texts.first().cloned(),
             _ => None,
         };

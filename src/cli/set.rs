@@ -63,9 +63,7 @@ impl<T: PartialEq> Set<T> {
             }
             _ => words
                 .split(',')
-                .map(|word| {
-                    member(word).ok_or_else(|| format!("invalid {what} '{}'", word.escape_debug()))
-                })
+                .map(|word| member(word).ok_or_else(|| format!("invalid {what} '{word}'")))
                 .collect::<Result<_, _>>()?,
         };
         Ok(Self { named, inverted })

@@ -132,12 +132,6 @@ pub(super) const ROWS: &[Row] = &[
         Refused("paths cannot be picked; --all-descriptors shows files with their paths"),
     ),
     row(
-        Some("S"),
-        &["summary-sort-by"],
-        Value::Required,
-        Refused("the table of -c is sorted by time; -o '|sort -k 2' sorts otherwise"),
-    ),
-    row(
         Some("U"),
         &["summary-columns"],
         Value::Required,

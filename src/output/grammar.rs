@@ -19,6 +19,8 @@ pub struct Grammar {
     pub escape: Escape,
     /// Characters of our own.
     pub glyphs: &'static Glyphs,
+    /// Whether arguments are the registers' numbers.
+    pub raw: bool,
     /// Whether nothing is left out.
     pub verbose: bool,
     /// How many bytes of a payload are quoted at most.
@@ -30,6 +32,9 @@ pub struct Grammar {
 impl Grammar {
     /// The name with its arguments, `)` included.
     pub fn call(&self, event: &CallEvent) -> String {
+        if self.raw {
+            return raw(&event.call);
+        }
         let args = self
             .kept(&event.call)
             .map(|value| self.argument(event, value));
@@ -43,6 +48,9 @@ impl Grammar {
     /// The same for a call that hasn't come back, without the arguments that only its return will fill.
     pub fn waiting(&self, event: &CallEvent) -> String {
         let call = &event.call;
+        if self.raw {
+            return raw(call);
+        }
         let known = match call.row.role {
             _ if self.verbose => usize::MAX,
             Role::Receive | Role::Accept => 1,
@@ -338,4 +346,15 @@ fn is_zero(value: &Value) -> bool {
 
 fn is_empty(value: &Value) -> bool {
     matches!(value, Value::List { items, more: false } if items.is_empty())
+}
+
+/// A call with as many of its registers as it has arguments.
+fn raw(call: &Call) -> String {
+    let registers = call.raw.args.iter().take(call.args.len());
+    let number = |register: &u64| match register {
+        0 => "0".to_owned(),
+        _ => format!("{register:#x}"),
+    };
+    let args: Vec<_> = registers.map(number).collect();
+    format!("{}({})", call.name(), args.join(", "))
 }

@@ -7,7 +7,7 @@ use crate::story::{Importance, Told};
 use crate::syscall::Data;
 use crate::tracer::event::{Change, Notice, ProcessEvent, Status};
 
-use super::settings::Settings;
+use super::settings::{Quiet, Settings};
 
 /// What became of a process, if that is to be shown.
 pub fn process(
@@ -17,14 +17,16 @@ pub fn process(
     escape: Escape,
 ) -> Option<String> {
     let matters = told.importance != Importance::Ordinary;
-    let chatty = settings.verbose && settings.quiet == 0;
+    let begins = settings.verbose && !settings.quiet.beginnings;
+    let ends = !settings.quiet.endings;
     match &event.change {
-        Change::Started { parent, .. } if chatty => Some(match parent {
+        Change::Started { parent, .. } if begins => Some(match parent {
             _ if event.pid != event.tid => format!("+++ thread {} begins +++", event.tid),
             Some(parent) => format!("+++ begins, started by {parent} +++"),
             None => "+++ begins +++".into(),
         }),
-        Change::Executed { path, former, .. } if chatty => {
+        Change::Executed { path, former, .. } if begins => {
+            let former = former.filter(|_| !settings.quiet.thread_execve);
             let former = former.map(|former| format!(", called by its thread {former}"));
             Some(format!(
                 "+++ runs {}{} +++",
@@ -55,11 +57,11 @@ pub fn process(
         Change::Ended {
             status: Status::Exited(status),
             ..
-        } if chatty => Some(format!("+++ exited with {status} +++")),
+        } if ends && settings.verbose => Some(format!("+++ exited with {status} +++")),
         Change::Ended {
             status: Status::Killed(signal, core),
             ..
-        } if settings.quiet < 2 && (settings.verbose || matters) => {
+        } if ends && (settings.verbose || matters) => {
             let core = if *core { " (core dumped)" } else { "" };
             Some(format!("+++ killed by {}{core} +++", signal_name(*signal)))
         }
@@ -68,15 +70,15 @@ pub fn process(
 }
 
 /// A notice's line, if it is to be shown.
-pub fn notice(notice: &Notice, quiet: u8, escape: Escape) -> Option<String> {
+pub fn notice(notice: &Notice, quiet: Quiet, escape: Escape) -> Option<String> {
     let bare = |text: &str| escape.bare(text.as_bytes());
-    let (least, text) = match notice {
+    let (left_out, text) = match notice {
         Notice::IoUring {
             pid,
             refused: false,
             ..
         } => (
-            3,
+            quiet.notices,
             format!(
                 "process {pid} uses io_uring: what it sends and receives that way makes no calls and is not shown (--no-io-uring prevents it)"
             ),
@@ -84,11 +86,11 @@ pub fn notice(notice: &Notice, quiet: u8, escape: Escape) -> Option<String> {
         Notice::IoUring {
             pid, refused: true, ..
         } => (
-            3,
+            quiet.notices,
             format!("process {pid} asked for an io_uring and was refused, as --no-io-uring says"),
         ),
         Notice::PrivilegeLost { pid, path } => (
-            2,
+            quiet.notices,
             format!(
                 "{} (process {pid}) runs without the privilege of its file, since it is traced without ours: run sockstrace as root",
                 bare(path)
@@ -100,16 +102,16 @@ pub fn notice(notice: &Notice, quiet: u8, escape: Escape) -> Option<String> {
                 .map(|(pid, name)| format!("{}[{pid}]", bare(name)))
                 .collect();
             (
-                1,
+                quiet.beginnings,
                 format!(
                     "the program (process {program}) has ended; still running: {} (--no-wait would end here)",
                     children.join(", ")
                 ),
             )
         }
-        Notice::Text(text) => (2, bare(text)),
+        Notice::Text(text) => (quiet.notices, bare(text)),
     };
-    (quiet < least).then(|| format!("sockstrace: {text}"))
+    (!left_out).then(|| format!("sockstrace: {text}"))
 }
 
 fn quoted(data: &Data, escape: Escape) -> String {

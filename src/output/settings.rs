@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Hex;
 use super::hexdump::Descriptors;
 use super::time::{Clock, Wall};
+use crate::syscall::Selection;
 
 /// What text looks like. The default is that of a file: no colours, no width.
 #[derive(Clone, Debug)]
@@ -37,13 +38,14 @@ pub struct Settings {
     pub dump_write: Descriptors,
     /// Whether every argument, process and signal is shown (`-v`).
     pub verbose: bool,
-    /// Only calls that failed (`-Z`).
-    pub only_failed: bool,
-    /// Only calls that succeeded (`-z`).
-    pub only_successful: bool,
-    /// How quiet: 1 leaves out who starts whom, who exited and for whom we wait (`-q`), 2 also who was killed and notices about the
-    /// tracing except that of calls which can't be seen, 3 those too.
-    pub quiet: u8,
+    /// The calls whose arguments are written as numbers (`-e raw=`).
+    pub raw: Selection,
+    /// Whether lines say whose they are even while there is one process.
+    pub always_who: bool,
+    /// The calls that are shown, by their end (`-z`, `-Z`, `-e status=`).
+    pub ends: Ends,
+    /// The messages that are left out (`-q`, `-e quiet=`).
+    pub quiet: Quiet,
     /// The signals to show; nothing for those that matter, and all with `verbose`.
     pub signals: Option<BTreeSet<i32>>,
     /// Whether a sentence explains each stage when it first comes.
@@ -67,11 +69,46 @@ impl Default for Settings {
             dump_read: Descriptors::None,
             dump_write: Descriptors::None,
             verbose: false,
-            only_failed: false,
-            only_successful: false,
-            quiet: 0,
+            raw: Selection::default(),
+            always_who: false,
+            ends: Ends::default(),
+            quiet: Quiet::default(),
             signals: None,
             explain: false,
+        }
+    }
+}
+
+/// Kinds of messages that are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quiet {
+    /// Who begins, what it runs, and for whom we wait.
+    pub beginnings: bool,
+    /// Who ended, and how.
+    pub endings: bool,
+    /// Which thread's execve ended the others.
+    pub thread_execve: bool,
+    /// All others: notices about the tracing itself.
+    pub notices: bool,
+}
+
+/// How a call that is shown may have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Without an error.
+    pub successful: bool,
+    /// With an error.
+    pub failed: bool,
+    /// Not at all: its thread was gone first.
+    pub unfinished: bool,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self {
+            successful: true,
+            failed: true,
+            unfinished: true,
         }
     }
 }

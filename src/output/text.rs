@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-pub use super::settings::Settings;
+pub use super::settings::{Ends, Quiet, Settings};
 
 use super::Output;
 use super::escape::Escape;
@@ -33,7 +33,7 @@ pub struct Text<W: Write> {
     glyphs: &'static Glyphs,
     layout: Layout,
     explain: Explain,
-    /// The first process seen, and whether there were others: then each line says whose it is.
+    /// The first process seen, and whether there were others (or it is wished): then each line says whose it is.
     first: Option<i32>,
     several: bool,
     /// Calls counted since each thread's last line.
@@ -61,7 +61,7 @@ impl<W: Write> Text<W> {
             layout: Layout::new(settings.colour, settings.width, settings.keep_data),
             explain: Explain::default(),
             first: None,
-            several: false,
+            several: settings.always_who,
             folded: HashMap::new(),
             folded_rest: 0,
             waiting: HashMap::new(),
@@ -72,12 +72,16 @@ impl<W: Write> Text<W> {
     }
 
     fn call(&mut self, told: &Told, event: &CallEvent) -> String {
-        let failed = matches!(event.call.outcome, Outcome::Error(_));
-        let succeeded = matches!(event.call.outcome, Outcome::Value(_));
-        let asked_for = self.settings.only_failed && failed;
-        if (self.settings.only_failed && !failed) || (self.settings.only_successful && !succeeded) {
+        let ends = self.settings.ends;
+        let shown = match event.call.outcome {
+            Outcome::Value(_) => ends.successful,
+            Outcome::Error(_) => ends.failed,
+            Outcome::Unfinished => ends.unfinished,
+        };
+        if !shown {
             return String::new();
         }
+        let asked_for = !ends.successful;
         if told.folds && !asked_for {
             *self.folded.entry(event.tid).or_default() += 1;
             return String::new();
@@ -87,6 +91,7 @@ impl<W: Write> Text<W> {
             .remove(&event.tid)
             .is_some_and(|start| start == event.start);
         let follows = self.last_waits == Some(event.tid);
+        let succeeded = matches!(event.call.outcome, Outcome::Value(_));
         let connected = resumed && succeeded && told.stage == Some(Stage::Connect);
         let time = if resumed { event.end } else { told.time };
         let took = told
@@ -107,7 +112,7 @@ impl<W: Write> Text<W> {
             )
         });
         let glyphs = self.glyphs;
-        let grammar = self.grammar();
+        let grammar = self.grammar(event);
         let text = |cap: Option<usize>| -> Vec<Span> {
             let grammar = Grammar { cap, ..grammar };
             let mut spans = Vec::new();
@@ -148,11 +153,11 @@ impl<W: Write> Text<W> {
     }
 
     fn waits(&mut self, told: &Told, event: &CallEvent) -> String {
-        if told.folds || self.settings.only_failed || self.settings.only_successful {
+        if told.folds || self.settings.ends != Ends::default() {
             return String::new();
         }
         self.waiting.insert(event.tid, event.start);
-        let grammar = self.grammar();
+        let grammar = self.grammar(event);
         let cut = self.glyphs.cut;
         let text = |cap| {
             vec![(
@@ -274,8 +279,9 @@ impl<W: Write> Text<W> {
             .collect()
     }
 
-    fn grammar(&self) -> Grammar {
+    fn grammar(&self, event: &CallEvent) -> Grammar {
         Grammar {
+            raw: self.settings.raw.contains(event.call.raw.number),
             escape: self.escape,
             glyphs: self.glyphs,
             verbose: self.settings.verbose,
@@ -333,7 +339,7 @@ impl<W: Write> Text<W> {
         match &told.what {
             What::Call(event) => self.call(told, event),
             What::Waiting(event) => self.waits(told, event),
-            What::StillWaiting if self.settings.only_successful => String::new(),
+            What::StillWaiting if !self.settings.ends.failed => String::new(),
             What::StillWaiting => {
                 let peer = match &told.meaning {
                     Some(Meaning::StillWaiting { peer, .. }) => peer.as_ref(),
@@ -341,7 +347,7 @@ impl<W: Write> Text<W> {
                 };
                 self.goes_on(told, words::still_waiting(peer, self.escape), Paint::Plain)
             }
-            What::Connected | What::Ended(_) if self.settings.only_failed => String::new(),
+            What::Connected | What::Ended(_) if !self.settings.ends.successful => String::new(),
             What::Connected => {
                 let ends = told.conversation.as_ref().map(|conversation| {
                     words::connection(
@@ -359,7 +365,7 @@ impl<W: Write> Text<W> {
                     Paint::Plain,
                 )
             }
-            What::NotConnected(_) if self.settings.only_successful => String::new(),
+            What::NotConnected(_) if !self.settings.ends.failed => String::new(),
             What::NotConnected(errno) => self.goes_on(
                 told,
                 format!("not connected: {}", grammar::failure(*errno)),
@@ -375,7 +381,9 @@ impl<W: Write> Text<W> {
                     None,
                 )
             }
-            What::Runs(_) if self.settings.verbose || self.settings.quiet > 0 => String::new(),
+            What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {
+                String::new()
+            }
             What::Runs(whom) => {
                 let text = format!("runs {}", self.label(whom));
                 self.line(
@@ -428,7 +436,7 @@ impl<W: Write> Output for Text<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         let rest = self.folded_rest + self.folded.drain().map(|(_, count)| count).sum::<u64>();
-        if rest > 0 && !self.settings.only_failed {
+        if rest > 0 && self.settings.ends.successful {
             self.folded_rest = 0;
             let text = format!(
                 "+{} of set-up and polling after that (-v shows all)",

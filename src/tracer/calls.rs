@@ -414,9 +414,8 @@ impl Engine {
         };
         thread.clone_flags = None;
         let doing = std::mem::take(&mut thread.doing);
-        match thread.undo.take() {
-            Some(undo) => undo.apply(stopped)?,
-            None => {}
+        if let Some(undo) = thread.undo.take() {
+            undo.apply(stopped)?;
         }
         Ok(doing)
     }

@@ -3,10 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::process::Command;
 
 use sockstrace::cli::{
-    self, Destination, Engine, Invocation, Message, Options, Precision, Refusal, Stamp, Status,
-    Strings, Summary, When,
+    self, Destination, Engine, Invocation, Message, Options, Precision, Refusal, SortBy, Stamp,
+    Status, Strings, Summary, When,
 };
 
 mod strace;
@@ -98,7 +99,7 @@ fn plain_defaults() {
     );
     assert_eq!((options.color, options.engine), (When::Auto, Engine::Auto));
     assert!(options.trace.is_none() && options.raw.is_none());
-    assert!(options.signals.contains(&2) && options.statuses.contains(&Status::Failed));
+    assert!(options.signals.is_none() && options.statuses.contains(&Status::Failed));
     assert!(
         options.quiet.is_empty() && options.dump_read.is_empty() && options.dump_write.is_empty()
     );
@@ -261,9 +262,26 @@ fn the_last_choice_of_statuses_wins() {
 }
 
 #[test]
+fn the_table_s_order() {
+    assert_eq!(options(&["-c", "x"]).summary_sort, SortBy::Time);
+    for (word, order) in [
+        ("avg-time", SortBy::AvgTime),
+        ("longest", SortBy::MaxTime),
+        ("count", SortBy::Calls),
+        ("bytes", SortBy::Bytes),
+    ] {
+        let set = options(&["-C", "-S", word, "x"]);
+        assert_eq!((set.summary_sort, set.warnings.len()), (order, 0), "{word}");
+    }
+    assert_eq!(options(&["-S", "calls", "x"]).warnings.len(), 1);
+    assert!(refusal(&["-c", "-S", "mood", "x"]).contains("it is one of time, min-time"));
+}
+
+#[test]
 fn signals_and_messages() {
     let set = options(&["-e", "signal=!io,SIGTERM", "-qq", "x"]);
-    assert!(set.signals.contains(&2) && !set.signals.contains(&15) && !set.signals.contains(&29));
+    let signals = set.signals.as_ref().unwrap();
+    assert!(signals.contains(&2) && !signals.contains(&15) && !signals.contains(&29));
     assert!(
         set.quiet.contains(&Message::Exit)
             && set.quiet.contains(&Message::Attach)
@@ -280,7 +298,7 @@ fn signals_and_messages() {
             .quiet
             .contains(&Message::Exit)
     );
-    assert!(options(&["-e", "s=none", "x"]).signals.is_empty());
+    assert!(options(&["-e", "s=none", "x"]).signals.unwrap().is_empty());
 }
 
 #[test]
@@ -414,4 +432,25 @@ fn odd_values_are_answered_and_never_panic() {
             }
         }
     }
+}
+
+#[test]
+fn a_mistake_ends_the_binary_with_125_and_one_line() {
+    for arguments in [&[][..], &["--bogus"], &["-p", "1"], &["-o", "-", "true"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sockstrace"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(125), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(said.starts_with("sockstrace: "), "{said}");
+        assert_eq!(said.matches('\n').count(), 1, "{said}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_sockstrace"))
+        .arg("-h")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty() && !output.stdout.is_empty());
 }

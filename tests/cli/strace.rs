@@ -45,6 +45,7 @@ fn example(placeholder: &str) -> &str {
         "PRECISION" | "[=PRECISION]" => "us",
         _ if placeholder.contains("precision") => "unix,us",
         "SET" => "all",
+        "SORTBY" => "avg-time",
         other => other,
     }
 }

@@ -1,6 +1,7 @@
 //! What the command line can wish for.
 
 use super::*;
+use crate::output::text::{Ends, Quiet};
 
 #[test]
 fn data_that_was_asked_for_is_wrapped_not_shortened() {
@@ -103,14 +104,22 @@ fn only_what_failed_and_only_what_went_well() {
     let failed = screen(
         scene(),
         Settings {
-            only_failed: true,
+            ends: Ends {
+                successful: false,
+                failed: true,
+                unfinished: false,
+            },
             ..file()
         },
     );
     let well = screen(
         scene(),
         Settings {
-            only_successful: true,
+            ends: Ends {
+                successful: true,
+                failed: false,
+                unfinished: false,
+            },
             ..file()
         },
     );
@@ -147,14 +156,27 @@ fn notices() {
                 path: "/usr/bin/ping\u{1b}[2J".into(),
             },
             Notice::WaitingFor {
-                program: 1,
+                program: "sh".into(),
                 children: vec![(12, "sleep".into()), (13, "nc".into())],
             },
             Notice::Text("attached to gunicorn[812]".into()),
         ]
         .map(Event::Notice)
     };
-    let screens = [0, 1, 2, 3].map(|quiet| screen(all(), Settings { quiet, ..file() }));
+    let some = Quiet {
+        beginnings: true,
+        endings: true,
+        ..Quiet::default()
+    };
+    let screens = [
+        Quiet::default(),
+        some,
+        Quiet {
+            notices: true,
+            ..some
+        },
+    ]
+    .map(|quiet| screen(all(), Settings { quiet, ..file() }));
     assert_snapshot!(screens.join("--\n"));
 }
 
