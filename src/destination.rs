@@ -22,7 +22,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Opens the place that the command line names; `-ff` opens its files one by one with [`file`].
+    /// Opens the place that the command line names; `-ff` opens its files one by one with [`file()`].
     ///
     /// # Errors
     /// One line that says what could not be opened, and why.
