@@ -104,7 +104,8 @@ pub fn notice(notice: &Notice, quiet: Quiet, escape: Escape) -> Option<String> {
             (
                 quiet.beginnings,
                 format!(
-                    "the program (process {program}) has ended; still running: {} (--no-wait would end here)",
+                    "{} has ended; still running: {} (--no-wait would end here)",
+                    bare(program),
                     children.join(", ")
                 ),
             )

@@ -1,4 +1,4 @@
-//! What a row says of a call. The rows themselves stand in [`calls`].
+//! What a row says of a call. The rows themselves stand in `calls.rs`.
 
 use syscalls::Sysno;
 
