@@ -144,7 +144,10 @@ impl Shape {
             ),
             Self::Text => text(&until_nul(bytes)[..until_nul(bytes).len().min(TEXT)]),
             Self::Name => text(until_nul(&bytes[..16])),
-            Self::Opaque if bytes.len() == 4 => Value::Int(signed(bytes, 4)),
+            Self::Opaque if bytes.len() == 4 => Value::List {
+                items: vec![Value::Int(signed(bytes, 4))],
+                more: false,
+            },
             Self::Opaque => Value::Data(Data {
                 bytes: bytes[..bytes.len().min(limits.data)].to_vec(),
                 len: bytes.len() as u64,

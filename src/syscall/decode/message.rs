@@ -68,8 +68,8 @@ impl Decoder<'_> {
         Value::Struct(self.header(&after, before.as_ref(), control, self.transferred(), way))
     }
 
-    /// An array of messages. Of those beyond the limit of items, the ones that bring descriptors stay: whoever keeps account of
-    /// descriptors must see them.
+    /// An array of messages. Those beyond the limit of items say only how long they were, so that whoever counts bytes sees all of
+    /// them; the ones that bring descriptors stay whole, for whoever keeps account of descriptors.
     pub fn messages(&mut self, index: usize, count: u32, way: Way) -> Value {
         let address = self.raw(index);
         let offered = u64::from(count);
@@ -89,14 +89,14 @@ impl Decoder<'_> {
             };
             let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
             let control = self.control(&after, transferred, way);
-            if at >= self.limits.items
-                && (way == Way::Sent || control::descriptors(&control).next().is_none())
+            let mut message = Vec::new();
+            if at < self.limits.items
+                || way == Way::Received && control::descriptors(&control).next().is_some()
             {
-                continue;
+                let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
+                let fields = self.header(&after, before.as_ref(), control, transferred, way);
+                message.push(("msg_hdr", Value::Struct(fields)));
             }
-            let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
-            let fields = self.header(&after, before.as_ref(), control, transferred, way);
-            let mut message = vec![("msg_hdr", Value::Struct(fields))];
             message.extend(transferred.map(|len| ("msg_len", Value::Unsigned(len))));
             items.push(Value::Struct(message));
         }

@@ -11,12 +11,25 @@ const LONGEST_PATH: usize = 4096;
 /// How many strings of an array are read.
 const STRINGS: usize = 32;
 
-/// The bytes at an address, as many of them as can be read. `len` must be bounded by the caller.
+/// How much is read at once.
+const CHUNK: usize = 1 << 16;
+
+/// The bytes at an address, as many of them as can be read. Takes memory for what is there, not for what `len` says.
 pub fn bytes(memory: &dyn Memory, address: u64, len: usize) -> Vec<u8> {
-    let mut buffer = vec![0; len];
-    let read = memory.read(address, &mut buffer).min(len);
-    buffer.truncate(read);
-    buffer
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let start = bytes.len();
+        let wanted = (len - start).min(CHUNK);
+        bytes.resize(start + wanted, 0);
+        let read = memory
+            .read(address.wrapping_add(start as u64), &mut bytes[start..])
+            .min(wanted);
+        bytes.truncate(start + read);
+        if read < wanted {
+            break;
+        }
+    }
+    bytes
 }
 
 /// A path or another string that ends with a NUL.

@@ -69,7 +69,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// An fd_set: what was asked for, and what of it was ready.
+    /// An fd_set: what was asked for, and, where the call succeeded, what of it was ready (all of it, perhaps).
     pub fn fd_set(&self, index: usize) -> Value {
         let address = self.raw(index);
         let before = self.kept(index);
@@ -81,11 +81,7 @@ impl Decoder<'_> {
             return asked;
         }
         let ready = self.descriptors(&pointer::bytes(self.memory, address, before.len()));
-        if asked == ready {
-            asked
-        } else {
-            Value::Changed(Box::new(asked), Box::new(ready))
-        }
+        Value::Changed(Box::new(asked), Box::new(ready))
     }
 
     /// The descriptors in a set, as far as `nfds` goes.

@@ -156,6 +156,35 @@ fn several_messages_are_shown_as_far_as_they_went() {
     );
 }
 
+#[test]
+fn of_many_messages_each_says_how_long_it_was() {
+    let tracee = tracee();
+    let element = [header(0, 1, 0, 0), words(&[5, 0])].concat();
+    tracee.put(HEADER, element.repeat(2000));
+    let call = tracee.call(
+        Sysno::sendmmsg,
+        &[3, HEADER, 2000, 0],
+        |_| {},
+        Returned(2000),
+    );
+    let Some(Value::List { items, more: true }) = call.arg("msgvec") else {
+        panic!("no list")
+    };
+    assert_eq!(items.len(), 1024, "the kernel takes no more");
+    assert!(
+        items
+            .iter()
+            .all(|item| item.field("msg_len") == Some(&Value::Unsigned(5)))
+    );
+    assert_eq!(
+        items
+            .iter()
+            .filter(|item| item.field("msg_hdr").is_some())
+            .count(),
+        32
+    );
+}
+
 /// The one control message of a received message, as text.
 fn control(level: i32, kind: i32, data: &[u8]) -> String {
     let tracee = tracee();

@@ -122,7 +122,7 @@ fn options_by_name_with_typed_values() {
             1,
             9999,
             words(&[7]),
-            "SOL_SOCKET, 0x270f /* SO_??? */, 7, 4",
+            "SOL_SOCKET, 0x270f /* SO_??? */, [7], 4",
         ),
         (
             500,

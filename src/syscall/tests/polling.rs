@@ -88,7 +88,7 @@ fn sets_of_descriptors_before_and_after() {
     );
     assert_eq!(
         select(Returned(2), 1 << 3 | 1 << 5),
-        format!("select(6, [3, 5], {rest}")
+        format!("select(6, [[3, 5] => [3, 5]], {rest}")
     );
     assert_eq!(
         select(Returned(0), 0),
@@ -99,7 +99,7 @@ fn sets_of_descriptors_before_and_after() {
     tracee.put(0x100, longs(&[u64::MAX]));
     assert_eq!(
         tracee.show(Sysno::select, &[2, 0x100, 0, 0, 0], Returned(2)),
-        "select(2, [0, 1], NULL, NULL, NULL)"
+        "select(2, [[0, 1] => [0, 1]], NULL, NULL, NULL)"
     );
     for nfds in [0, -5i64 as u64, i32::MIN as u64] {
         assert!(
@@ -116,7 +116,7 @@ fn sets_of_descriptors_before_and_after() {
         Returned(9),
     );
     assert!(
-        matches!(huge.arg("readfds"), Some(Value::List { items, more: true }) if items.len() == 32)
+        matches!(huge.arg("readfds"), Some(Value::Changed(before, _)) if before.items().len() == 32)
     );
     tracee
         .put(0x100, longs(&[0x200, 8]))

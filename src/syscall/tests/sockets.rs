@@ -274,6 +274,30 @@ fn pointers_that_lead_nowhere_are_shown_as_they_are() {
 }
 
 #[test]
+fn memory_is_taken_for_what_is_there() {
+    let tracee = Tracee::default();
+    tracee.put(0x100, [7; 100_000]);
+    let entry = tracee.enter(Sysno::write, &[1, 0x100, u64::MAX]);
+    let call = finish(
+        &entry,
+        Error(libc::EFAULT),
+        &tracee,
+        Limits {
+            data: usize::MAX,
+            items: 32,
+        },
+    );
+    assert_eq!(
+        call.payload(),
+        [&Data {
+            bytes: vec![7; 100_000],
+            len: u64::MAX
+        }]
+    );
+    assert!(call.payload()[0].bytes.capacity() < 1 << 18);
+}
+
+#[test]
 fn a_plain_transfer_reads_memory_once() {
     let tracee = Tracee::default();
     tracee.put(0x100, [7; 4096]);
@@ -508,6 +532,18 @@ fn calls_on_descriptors() {
     ] {
         assert_eq!(tracee.show(sysno, args, outcome), expected);
     }
+}
+
+#[test]
+fn what_fcntl_returns_has_names() {
+    let returned = |command, value| {
+        let call = Tracee::default().call(Sysno::fcntl, &[3, command], |_| {}, Returned(value));
+        call.returned().as_ref().map(show)
+    };
+    assert_eq!(returned(3, 0o4002).as_deref(), Some("O_RDWR|O_NONBLOCK"));
+    assert_eq!(returned(1, 1).as_deref(), Some("FD_CLOEXEC"));
+    assert_eq!(returned(1, 0).as_deref(), Some("0"));
+    assert_eq!(returned(1030, 7), None);
 }
 
 #[test]
