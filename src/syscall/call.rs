@@ -164,18 +164,6 @@ impl Call {
         self.args.iter().find_map(|arg| find(&arg.value))
     }
 
-    /// What the returned number means, where it is more than a number: fcntl's flags.
-    pub fn returned(&self) -> Option<Value> {
-        let value = self.outcome.value()? as u64;
-        let names = match (self.name(), self.raw.args[1] as i32) {
-            ("fcntl", libc::F_GETFD) => &super::names::file::FD,
-            ("fcntl", libc::F_GETFL) => &super::names::file::OPEN,
-            ("fcntl", libc::F_GET_SEALS) => &super::names::file::SEAL,
-            _ => return None,
-        };
-        Some(Value::Flags(names, value))
-    }
-
     /// The argument of that name.
     pub fn arg(&self, name: &str) -> Option<&Value> {
         self.args

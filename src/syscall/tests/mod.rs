@@ -1,6 +1,7 @@
 //! The decoders against a tracee made of bytes: what goes in is registers and memory, what comes out is read as text.
 
 mod constants;
+mod descriptors;
 mod effects;
 mod errors;
 mod messages;
