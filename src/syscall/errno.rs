@@ -57,7 +57,7 @@ pub fn is_normal(call: &Call) -> bool {
         libc::ENOTTY => call.name() == "ioctl",
         // The C library's name service asks a daemon that most machines don't run.
         libc::ENOENT | libc::ECONNREFUSED => is_optional(call.address()),
-        // What is no epoll_ctl's fault: the descriptor was in the set, or no longer.
+        // Programs add a descriptor without asking whether it is in the set already.
         libc::EEXIST => call.name() == "epoll_ctl",
         _ => false,
     }
