@@ -234,6 +234,10 @@ impl Grammar {
             Value::Struct(fields) if !self.verbose => match &fields[..] {
                 // An iovec: its length is that of the data, or of the buffer behind it.
                 [("iov_base", base), ("iov_len", _)] => self.value(base),
+                // A mmsghdr: the message itself, and what became of it.
+                [("msg_hdr", Value::Struct(header)), rest @ ..] => {
+                    self.structure(&[header, rest].concat())
+                }
                 // A pollfd: what came of it stands behind the result.
                 [fd @ ("fd", _), events @ ("events", _), ("revents", _)] => {
                     self.structure(&[fd.clone(), events.clone()])

@@ -238,6 +238,13 @@ fn every_kind_of_value() {
         Value::Wrapped("htons", Box::new(Value::Unsigned(80))),
         message(Value::Pointer(0)),
         message(Value::Address(Box::new(inet([1, 2, 3, 4], 53)))),
+        Value::List {
+            items: vec![Value::Struct(vec![
+                ("msg_hdr", message(Value::Pointer(0))),
+                ("msg_len", Value::Unsigned(3)),
+            ])],
+            more: false,
+        },
     ];
     let calls = |settings: Settings| {
         screen(
