@@ -32,9 +32,12 @@ pub fn http(body: &'static str) -> SocketAddr {
     })
 }
 
-/// A server that says `greeting` and closes.
+/// A server that says `greeting` and then only listens, until the client ends.
 pub fn greeter(greeting: &'static str) -> SocketAddr {
-    tcp(move |mut stream| drop(stream.write_all(greeting.as_bytes())))
+    tcp(move |mut stream| {
+        let _ = stream.write_all(greeting.as_bytes());
+        while let Ok(1..) = stream.read(&mut [0; 512]) {}
+    })
 }
 
 /// A server that says `greeting`, then sends everything back until the client has said its last word.
@@ -52,7 +55,7 @@ pub fn echo(greeting: &'static str) -> SocketAddr {
 
 /// A server that takes connections and never says a word.
 pub fn silent() -> SocketAddr {
-    tcp(|mut stream| while let Ok(1..) = stream.read(&mut [0; 512]) {})
+    greeter("")
 }
 
 /// A name server that knows one name: A of `name` is 192.0.2.7; every other name does not exist.
