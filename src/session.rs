@@ -10,7 +10,7 @@ use crate::demo::{self, Servers};
 use crate::destination::Place;
 use crate::output::Output;
 use crate::story::{self, Story};
-use crate::syscall::Limits;
+use crate::syscall::{Limits, Selection};
 use crate::tracer::alarm::block_signals;
 use crate::tracer::event::Status;
 use crate::tracer::outbox::{Inbox, queue};
@@ -157,7 +157,7 @@ fn config(options: &Options) -> Config {
         follow: options.follow,
         stay_for_children: options.wait,
         all_descriptors: options.all_descriptors,
-        named: options.trace.clone().unwrap_or_default(),
+        named: named(options),
         refuse_io_uring: options.no_io_uring,
         limits: Limits {
             data: showing::bytes_wanted(options),
@@ -166,11 +166,20 @@ fn config(options: &Options) -> Config {
     }
 }
 
+/// The calls asked for by name; `!x` asks for none, it only leaves x out.
+fn named(options: &Options) -> Selection {
+    options
+        .trace
+        .clone()
+        .filter(|selection| !selection.is_negated())
+        .unwrap_or_default()
+}
+
 fn story_options(options: &Options) -> story::Options {
     story::Options {
         verbose: options.verbose,
         shown: options.trace.clone(),
-        named: options.trace.clone().unwrap_or_default(),
+        named: named(options),
         follow: options.follow,
     }
 }

@@ -86,7 +86,7 @@ pub fn still_waiting(peer: Option<&SockAddr>, escape: Escape) -> String {
     }
 }
 
-/// `75 B out, 1.6 kB in, closed first by us, lived 28ms`.
+/// `75 B out, 1.6 kB in, closed by us, lived 28ms`.
 fn farewell(farewell: &Farewell, glyphs: &Glyphs) -> String {
     let carried = format!("{} out, {} in", size(farewell.out), size(farewell.received));
     let mut parts = vec![match farewell.fate {
@@ -101,7 +101,8 @@ fn farewell(farewell: &Farewell, glyphs: &Glyphs) -> String {
     }];
     parts.extend(farewell.first.map(|side| {
         match side {
-            Side::Us => "closed first by us",
+            // Whether the peer had closed too by then, unread, the calls cannot tell.
+            Side::Us => "closed by us",
             Side::Peer => "closed first by the peer",
             Side::PeerByReset => "broken off by the peer",
         }

@@ -5,6 +5,8 @@ use super::{
     Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
     bytes,
 };
+use syscalls::Sysno;
+
 use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
@@ -46,8 +48,14 @@ impl Story {
         }
         after.extend(rest);
         let chosen = selected(&self.options, &event);
-        if !self.tells_of_closing() {
+        if !self.tells_of(Sysno::close) {
             after.retain(|told| !matches!(told.what, What::Ended(_)));
+        }
+        if !self.tells_of(Sysno::connect) {
+            let connects =
+                |told: &Told| !matches!(told.what, What::Connected | What::NotConnected(_));
+            before.retain(connects);
+            after.retain(connects);
         }
         if chosen {
             let importance = match event.call.outcome {

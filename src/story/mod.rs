@@ -24,6 +24,8 @@ pub use conversation::{Conversation, Link, Part};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
 pub use told::{Ending, Importance, Stage, Told, What, Who};
 
+use syscalls::Sysno;
+
 use crate::syscall::Selection;
 use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, SocketId, Status};
 use conversations::Conversations;
@@ -97,7 +99,7 @@ impl Story {
                 ..Told::new(What::Ended(Ending::StillOpen), None, now)
             });
         }
-        if self.tells_of_closing() {
+        if self.tells_of(Sysno::close) {
             said
         } else {
             Vec::new()
@@ -149,7 +151,7 @@ impl Story {
         for id in lost.0 {
             said.extend(self.lose(*id, lost.1, time, &who));
         }
-        if !self.tells_of_closing() {
+        if !self.tells_of(Sysno::close) {
             said.clear();
         }
         if let Change::Ended { process, .. } = event.change {
@@ -201,11 +203,11 @@ impl Story {
         }
     }
 
-    fn tells_of_closing(&self) -> bool {
-        let close = syscalls::Sysno::close as u64;
+    /// Whether lines that stand for such a call are told.
+    fn tells_of(&self, call: Sysno) -> bool {
         self.options
             .shown
             .as_ref()
-            .is_none_or(|shown| shown.contains(close))
+            .is_none_or(|shown| shown.contains(call as u64))
     }
 }
