@@ -55,6 +55,24 @@ impl Default for Options {
     }
 }
 
+/// Signals that end a program unless it sees to them, and that it gets for a reason that a person wants to know. Timers, children and
+/// what programs use among themselves come in numbers, and matter only where they interrupt a call.
+const ENDING: [i32; 13] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGILL,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGPIPE,
+    libc::SIGTERM,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGSYS,
+];
+
 /// The story of a trace. It remembers what is open and alive, nothing else.
 #[derive(Debug, Default)]
 pub struct Story {
@@ -130,7 +148,9 @@ impl Story {
                 self.processes.executed(pid, name, time);
                 lost = (released, Ending::Exec);
             }
-            Change::Signal { .. } if self.processes.was_interrupted(tid) => {
+            Change::Signal { signal, .. }
+                if ENDING.contains(signal) || self.processes.was_interrupted(tid) =>
+            {
                 importance = Importance::Expected
             }
             Change::Ended {
