@@ -154,6 +154,8 @@ pub struct Engine {
     pub(super) stops_before: u64,
     /// The program is in a group-stop; by then at the latest we stop too.
     pub(super) stop_with_program_at: Option<Instant>,
+    /// We were continued; if the program was not by then, it is by us.
+    pub(super) continue_program_at: Option<Instant>,
 }
 
 /// How a run went.
@@ -186,6 +188,7 @@ impl Engine {
             stops: 0,
             stops_before: 0,
             stop_with_program_at: None,
+            continue_program_at: None,
         };
         engine.begin(trace.stopped);
         engine
@@ -344,6 +347,8 @@ impl Engine {
     /// The program itself has ended.
     pub(super) fn main_ended(&mut self, status: Status) {
         self.ended = Some((status, Instant::now()));
+        self.stop_with_program_at = None;
+        self.continue_program_at = None;
     }
 
     /// Nanoseconds since the trace began.

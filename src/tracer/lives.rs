@@ -273,17 +273,24 @@ impl Engine {
         stopped.listen();
         if tid == self.main {
             self.stop_with_program_at = Some(Instant::now() + AT_LATEST);
+            self.continue_program_at = None;
         }
     }
 
     /// Stops us when the program has stopped, so that the shell sees its job stopped: when all is quiet, so that whatever stops with
     /// the program has been seen to it, or at the latest after a while, since its children may go on.
     pub(super) fn stop_with_program(&mut self) {
+        let now = Instant::now();
         let quiet = std::mem::replace(&mut self.stops_before, self.stops) == self.stops;
+        if self.continue_program_at.is_some_and(|at| now >= at) {
+            self.continue_program_at = None;
+            // SAFETY: a signal to a process that we trace and have not reaped, so the number is still its own.
+            unsafe { libc::kill(self.main, libc::SIGCONT) };
+        }
         let Some(at_latest) = self.stop_with_program_at else {
             return;
         };
-        if !(quiet || Instant::now() >= at_latest) || !signals::same_job(self.main) {
+        if !(quiet || now >= at_latest) || !signals::same_job(self.main) {
             return;
         }
         let threads: Vec<Watched> = self
@@ -295,14 +302,22 @@ impl Engine {
                 asleep_since: thread.asleep_since,
             })
             .collect();
-        signals::stop_ourselves(&threads, !self.config.stay_for_children);
-        self.stop_with_program_at = Some(Instant::now() + AT_LATEST);
+        let continued = signals::stop_ourselves(&threads, !self.config.stay_for_children);
+        let later = Instant::now() + AT_LATEST;
+        if continued {
+            // Whoever continues the job continues the program too; what comes to us alone is meant for it.
+            self.stop_with_program_at = None;
+            self.continue_program_at = Some(later);
+        } else {
+            self.stop_with_program_at = Some(later);
+        }
     }
 
     /// The group-stop is over.
     pub(super) fn group_stop_over(&mut self, pid: i32, tid: i32) {
         if tid == self.main {
             self.stop_with_program_at = None;
+            self.continue_program_at = None;
         }
         let over = self
             .tracees

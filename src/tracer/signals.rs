@@ -124,8 +124,8 @@ impl Watched {
 
 /// Stops us, so that the shell sees its job stopped, until the job is continued, or until one of `threads` needs its tracer: SIGCONT
 /// may come to the program alone, and its children may be running. A guard process watches them. Whoever waits `in_front` of us is
-/// continued with us.
-pub fn stop_ourselves(threads: &[Watched], in_front: bool) {
+/// continued with us. Returns whether it was somebody else than the guard who continued us.
+pub fn stop_ourselves(threads: &[Watched], in_front: bool) -> bool {
     // SAFETY: the child runs `guard`, which never returns, and uses memory that is its own copy; we go on only when it runs.
     unsafe {
         let us = libc::getpid();
@@ -137,12 +137,16 @@ pub fn stop_ourselves(threads: &[Watched], in_front: bool) {
             libc::kill(us, libc::SIGSTOP);
             // Continued.
             libc::kill(guard, libc::SIGKILL);
-            libc::waitpid(guard, ptr::null_mut(), libc::__WALL);
+            let mut status = 0;
+            libc::waitpid(guard, &raw mut status, libc::__WALL);
             if in_front {
                 libc::kill(libc::getppid(), libc::SIGCONT);
             }
+            // A guard that has done its work has exited.
+            return libc::WIFSIGNALED(status);
         }
     }
+    false
 }
 
 /// Whether the program is in our job: then the shell that stops it is the one that waits for us.
