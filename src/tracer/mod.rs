@@ -9,6 +9,7 @@ pub mod descriptors;
 mod engine;
 pub mod event;
 pub mod filter;
+mod image;
 pub mod inherited;
 pub mod launch;
 mod lives;
