@@ -35,9 +35,12 @@ impl Place {
     }
 
     fn command(command: &OsString) -> Result<Self, String> {
+        // Ctrl-C is for the program: whoever reads the trace is to see its end.
+        let mut script = OsString::from("trap '' INT QUIT\n");
+        script.push(command);
         let mut child = Command::new("/bin/sh")
             .arg("-c")
-            .arg(command)
+            .arg(script)
             .stdin(Stdio::piped())
             .spawn()
             .map_err(|error| format!("cannot run {}: {error}", command.display()))?;

@@ -10,8 +10,8 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use nix::errno::Errno;
 
 use crate::ending::end_like;
-use crate::tracer::alarm;
 use crate::tracer::event::Status;
+use crate::tracer::{alarm, signals};
 
 /// The tracer's side: to tell the front how the program ended.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ fn follow_stop(tracer: i32) {
             == tracer
             && libc::WIFSTOPPED(status);
         if stopped {
-            libc::kill(libc::getpid(), libc::SIGSTOP);
+            signals::stop_by(libc::WSTOPSIG(status));
             libc::kill(tracer, libc::SIGCONT);
         }
     }

@@ -13,9 +13,14 @@ fn main() {
         cli::parse(env::args_os()).unwrap_or_else(|refusal| fail(&refusal, cli::FAILURE.into()));
     let outcome = match invocation {
         Invocation::Print(text) => {
-            // A reader that has seen enough is no failure.
-            let _closed = io::stdout().write_all(text.as_bytes());
-            return;
+            return match io::stdout().write_all(text.as_bytes()) {
+                // A reader that has seen enough is no failure.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(
+                    &format_args!("standard output: {error}"),
+                    cli::FAILURE.into(),
+                ),
+                _ => {}
+            };
         }
         Invocation::DemoClient {
             nameserver_port,

@@ -62,7 +62,7 @@ fn wake_signal() -> i32 {
 }
 
 /// The set of these signals.
-fn set_of(signals: &[i32]) -> libc::sigset_t {
+pub(super) fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
     // SAFETY: sigemptyset initialises the whole set; sigaddset gets valid signal numbers.
     unsafe {

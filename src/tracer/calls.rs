@@ -1,6 +1,7 @@
 //! A call from its entry stop to its exit stop.
 
 use super::abi;
+use super::descriptors::TableId;
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
 use super::memory::TraceeMemory;
@@ -68,9 +69,9 @@ impl Engine {
                     return self.descriptors.any(thread.table);
                 }
                 descriptors.any(|index| {
-                    self.descriptors
-                        .socket(thread.table, raw.args[index] as i32)
-                        .is_some()
+                    let fd = raw.args[index] as i32;
+                    self.descriptors.socket(thread.table, fd).is_some()
+                        || self.descriptors.was_socket(thread.table, fd)
                 })
             }
         }
@@ -222,7 +223,7 @@ impl Engine {
             }
         }
         sockets.dedup();
-        if !self.wanted(pid, &call, !sockets.is_empty()) {
+        if !self.wanted(pid, &call, !sockets.is_empty()) && !self.used_after_close(table, &call) {
             return None;
         }
         let mut descriptors: Vec<(i32, Descriptor)> = sockets
@@ -285,12 +286,32 @@ impl Engine {
             Role::Engine => self.selected(call.row),
             Role::Create | Role::IoUring => true,
             Role::File => self.config.all_descriptors || self.selected(call.row),
-            // epoll_wait names no socket; poll and select name theirs.
-            Role::Poll => socket || self.config.all_descriptors || call.row.is_opaque_wait(),
+            // epoll_wait and epoll_create name no socket; the others name theirs.
+            Role::Poll => {
+                socket
+                    || self.config.all_descriptors
+                    || call.row.is_opaque_wait()
+                    || call.row.opens.is_some()
+            }
             // close_range names none either.
             _ if call.row.descriptor_arguments().next().is_none() => true,
             _ => socket || self.config.all_descriptors || call.row.is_network(),
         }
+    }
+
+    /// Whether the call was made on a socket's number after that was closed, and nothing else had come in its place.
+    fn used_after_close(&mut self, table: TableId, call: &Call) -> bool {
+        let Some(fd) = call.descriptor() else {
+            return false;
+        };
+        if !self.descriptors.was_socket(table, fd) {
+            return false;
+        }
+        let closed = call.outcome == Outcome::Error(libc::EBADF);
+        if !closed && call.outcome != Outcome::Unfinished {
+            self.descriptors.is_no_socket(table, fd);
+        }
+        closed
     }
 
     fn notice_io_uring(&mut self, event: &CallEvent) {

@@ -3,7 +3,7 @@
 //! Only sockets are kept: a descriptor that is not in its table is no socket. Tables are shared, copied and left as
 //! clone(2), execve(2) and unshare(2) say; what changes them comes as [`Effect`]s.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::event::{Socket, SocketId};
 use crate::syscall::{Effect, Origin};
@@ -23,7 +23,12 @@ struct Table {
     /// How many threads use it.
     owners: usize,
     slots: BTreeMap<i32, Slot>,
+    /// Numbers that led to sockets and are free again, as far as we know: what uses them still is of interest.
+    former: BTreeSet<i32>,
 }
+
+/// How many former sockets a table remembers.
+const FORMER: usize = 256;
 
 /// All tables, and how many descriptors lead to each socket.
 #[derive(Debug, Default)]
@@ -52,6 +57,7 @@ impl Descriptors {
             Table {
                 owners: 1,
                 slots: BTreeMap::new(),
+                former: BTreeSet::new(),
             },
         );
         for (fd, socket, cloexec) in sockets {
@@ -133,6 +139,20 @@ impl Descriptors {
     /// The socket behind a descriptor.
     pub fn socket(&self, id: TableId, fd: i32) -> Option<Socket> {
         self.tables.get(&id)?.slots.get(&fd).map(|slot| slot.socket)
+    }
+
+    /// Whether the number led to a socket and, as far as we know, has led to nothing since.
+    pub fn was_socket(&self, id: TableId, fd: i32) -> bool {
+        self.tables
+            .get(&id)
+            .is_some_and(|table| table.former.contains(&fd))
+    }
+
+    /// The number leads to something that is no socket.
+    pub fn is_no_socket(&mut self, id: TableId, fd: i32) {
+        if let Some(table) = self.tables.get_mut(&id) {
+            table.former.remove(&fd);
+        }
     }
 
     /// Whether the table holds any socket.
@@ -251,6 +271,7 @@ impl Descriptors {
         let Some(table) = self.tables.get_mut(&id) else {
             return;
         };
+        table.former.remove(&fd);
         if let Some(before) = table.slots.insert(fd, slot) {
             changes.sockets.push((fd, before.socket));
             self.release(before.socket, changes);
@@ -259,11 +280,13 @@ impl Descriptors {
     }
 
     fn close(&mut self, id: TableId, fd: i32, changes: &mut Changes) {
-        if let Some(slot) = self
-            .tables
-            .get_mut(&id)
-            .and_then(|table| table.slots.remove(&fd))
-        {
+        let Some(table) = self.tables.get_mut(&id) else {
+            return;
+        };
+        if let Some(slot) = table.slots.remove(&fd) {
+            if table.former.len() < FORMER {
+                table.former.insert(fd);
+            }
             changes.sockets.push((fd, slot.socket));
             self.release(slot.socket, changes);
         }
@@ -406,6 +429,22 @@ mod tests {
             &look,
         );
         assert_eq!(changes.released, [1003]);
+    }
+
+    #[test]
+    fn a_closed_number_is_remembered_until_it_leads_somewhere() {
+        let mut all = Descriptors::default();
+        let table = all.create([]);
+        all.apply(table, &[opens(3, SOCKET)], &look);
+        assert!(!all.was_socket(table, 3));
+        all.apply(
+            table,
+            &[Effect::Closes { fd: 3 }, Effect::Closes { fd: 9 }],
+            &look,
+        );
+        assert!(all.was_socket(table, 3) && !all.was_socket(table, 9));
+        all.is_no_socket(table, 3);
+        assert!(!all.was_socket(table, 3));
     }
 
     #[test]

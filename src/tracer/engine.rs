@@ -154,6 +154,8 @@ pub struct Engine {
     pub(super) stops_before: u64,
     /// The program is in a group-stop; by then at the latest we stop too.
     pub(super) stop_with_program_at: Option<Instant>,
+    /// The signal that stopped the program.
+    pub(super) stop_signal: i32,
     /// We were continued; if the program was not by then, it is by us.
     pub(super) continue_program_at: Option<Instant>,
 }
@@ -188,6 +190,7 @@ impl Engine {
             stops: 0,
             stops_before: 0,
             stop_with_program_at: None,
+            stop_signal: libc::SIGSTOP,
             continue_program_at: None,
         };
         engine.begin(trace.stopped);

@@ -178,6 +178,13 @@ impl Engine {
             self.main_name.clone_from(&name);
         }
         let bytes = procfs::executable(pid);
+        if bytes.is_empty() && !self.tracees.hidden(pid) {
+            let text = format!(
+                "{name}[{pid}] may not be looked into, since its file is not readable for you: addresses, data and descriptors \
+                 stay unknown (root sees them)"
+            );
+            self.outbox.send(Event::Notice(Notice::Text(text)), None);
+        }
         if lost_privilege(pid) && !self.tracees.hidden(pid) {
             let path = String::from_utf8_lossy(&bytes).into_owned();
             self.outbox
@@ -274,6 +281,7 @@ impl Engine {
         if tid == self.main {
             self.stop_with_program_at = Some(Instant::now() + AT_LATEST);
             self.continue_program_at = None;
+            self.stop_signal = signal;
         }
     }
 
@@ -302,7 +310,8 @@ impl Engine {
                 asleep_since: thread.asleep_since,
             })
             .collect();
-        let continued = signals::stop_ourselves(&threads, !self.config.stay_for_children);
+        let continued =
+            signals::stop_ourselves(self.stop_signal, &threads, !self.config.stay_for_children);
         let later = Instant::now() + AT_LATEST;
         if continued {
             // Whoever continues the job continues the program too; what comes to us alone is meant for it.

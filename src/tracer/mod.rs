@@ -16,7 +16,7 @@ mod lives;
 pub mod memory;
 pub mod outbox;
 pub mod procfs;
-mod signals;
+pub mod signals;
 pub mod stopped;
 mod tracees;
 

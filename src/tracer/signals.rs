@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use super::alarm::Received;
+use super::alarm::{self, Received};
 use super::procfs;
 
 /// A signal to a group reaches its members one after the other; so long we wait for the program to get its own.
@@ -125,7 +125,7 @@ impl Watched {
 /// Stops us, so that the shell sees its job stopped, until the job is continued, or until one of `threads` needs its tracer: SIGCONT
 /// may come to the program alone, and its children may be running. A guard process watches them. Whoever waits `in_front` of us is
 /// continued with us. Returns whether it was somebody else than the guard who continued us.
-pub fn stop_ourselves(threads: &[Watched], in_front: bool) -> bool {
+pub fn stop_ourselves(signal: i32, threads: &[Watched], in_front: bool) -> bool {
     // SAFETY: the child runs `guard`, which never returns, and uses memory that is its own copy; we go on only when it runs.
     unsafe {
         let us = libc::getpid();
@@ -134,7 +134,7 @@ pub fn stop_ourselves(threads: &[Watched], in_front: bool) -> bool {
             guard_us(us, threads);
         }
         if guard > 0 {
-            libc::kill(us, libc::SIGSTOP);
+            stop_by(signal);
             // Continued.
             libc::kill(guard, libc::SIGKILL);
             let mut status = 0;
@@ -147,6 +147,20 @@ pub fn stop_ourselves(threads: &[Watched], in_front: bool) -> bool {
         }
     }
     false
+}
+
+/// Stops this process by a stopping signal, which the shell then tells its user. Returns when it is continued.
+pub fn stop_by(signal: i32) {
+    // SAFETY: a signal to this thread, for which it is unblocked meanwhile; its disposition is the default one, for SIGTTOU too.
+    unsafe {
+        let before = libc::signal(libc::SIGTTOU, libc::SIG_DFL);
+        let set = alarm::set_of(&[signal]);
+        let mut mask = set;
+        libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::gettid(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+        libc::signal(libc::SIGTTOU, before);
+    }
 }
 
 /// Whether the program is in our job: then the shell that stops it is the one that waits for us.
