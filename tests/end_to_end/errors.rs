@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::harness::programs::program;
 use crate::harness::{
-    Outcome, Trace, binary, command, is_root, run, scratch, sockstrace, text, untraced,
+    Outcome, Trace, binary, command, install, is_root, run, scratch, sockstrace, text, untraced,
 };
 
 /// Fails the test unless standard error is one line of ours with these words.
@@ -46,8 +46,9 @@ fn program_that_cannot_be_executed() {
     );
     // Executable, but nothing that the kernel can run: an ELF header with nothing behind it.
     std::fs::write(&file, b"\x7fELF\x02\x01\x01").expect("a file of ours");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
-        .expect("a file of ours");
+    let plain = file;
+    let file = directory.path().join("header");
+    install(&plain, &file, "755");
     let like_env = untraced(&["env", text(&file)]);
     let ours = run(sockstrace::<&str, _>(&[], &[text(&file)]));
     assert_eq!(
@@ -60,10 +61,12 @@ fn program_that_cannot_be_executed() {
 #[test]
 fn script_without_a_first_line_runs_as_env_would() {
     let directory = scratch();
-    let file = directory.path().join("script");
-    std::fs::write(&file, "echo \"from the script: $1\"; exit 6\n").expect("a file of ours");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
-        .expect("a file of ours");
+    let (source, file) = (
+        directory.path().join("source"),
+        directory.path().join("script"),
+    );
+    std::fs::write(&source, "echo \"from the script: $1\"; exit 6\n").expect("a file of ours");
+    install(&source, &file, "755");
     let like_env = untraced(&["env", text(&file), "word"]).exited(6);
     let ours = run(sockstrace(&["-o", "/dev/null"], &[text(&file), "word"]));
     assert_eq!(ours, like_env);
@@ -218,9 +221,7 @@ fn unreadable_program_is_still_run() {
     // Executable but not readable: runs alone, so it runs with us.
     let directory = scratch();
     let file = directory.path().join("program");
-    std::fs::copy(program("privileges"), &file).expect("a copy");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o111))
-        .expect("a file of ours");
+    install(&program("privileges"), &file, "111");
     let alone = untraced(&[&file]).exited(0);
     let outcome = run(sockstrace(&["-o", "/dev/null"], &[&file]));
     if is_root() {

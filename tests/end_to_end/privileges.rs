@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::programs::program;
-use crate::harness::{ENGINES, Trace, binary, command, installed, is_root, run, scratch, text};
+use crate::harness::{
+    ENGINES, Trace, binary, command, install, installed, is_root, run, scratch, text,
+};
 
 /// A place where an ordinary user can read the binary and a program, and write a trace.
 struct Place {
@@ -18,7 +20,7 @@ impl Place {
         let directory = scratch();
         let copy = |from: &Path, name: &str| {
             let to = directory.path().join(name);
-            std::fs::copy(from, &to).expect("a copy");
+            install(from, &to, "755");
             to
         };
         copy(&binary(), "sockstrace");
@@ -132,7 +134,7 @@ fn setuid_programs_run_unprivileged_and_we_say_so() {
 }
 
 #[test]
-#[ignore = "needs root"]
+#[ignore = "needs root with CAP_SYS_PTRACE and CAP_SYS_ADMIN"]
 fn root_keeps_new_privileges_possible() {
     assert!(is_root(), "this test needs root");
     for engine in ENGINES {
@@ -155,7 +157,7 @@ fn root_keeps_new_privileges_possible() {
 }
 
 #[test]
-#[ignore = "needs root"]
+#[ignore = "needs root with CAP_SYS_PTRACE and CAP_SYS_ADMIN"]
 fn root_runs_setuid_programs_with_their_privilege() {
     assert!(is_root(), "this test needs root");
     let place = Place::with("privileges");
@@ -182,7 +184,7 @@ fn root_runs_setuid_programs_with_their_privilege() {
 }
 
 #[test]
-#[ignore = "needs root"]
+#[ignore = "needs root with CAP_SYS_PTRACE and CAP_SYS_ADMIN"]
 fn root_without_the_capability_is_an_ordinary_user() {
     assert!(is_root(), "this test needs root");
     for (engine, no_new_privs) in [("auto", 1), ("number", 1), ("syscall", 0)] {

@@ -284,6 +284,44 @@ fn whole_group_stopped_and_continued() {
 }
 
 #[test]
+fn every_stop_is_reported_once_to_the_shell() {
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    for engine in ENGINES {
+        let path = program("count_signals");
+        let job = Job::start(sockstrace(
+            &["--engine", engine, "-o", "/dev/null"],
+            &[text(&path)],
+        ));
+        job.until_stdout("ready ");
+        let tracee = Pid::from_raw(child_of(&job));
+        // What the shell is told of its job.
+        let news = || {
+            let flags = WaitPidFlag::WUNTRACED | WaitPidFlag::WNOHANG;
+            waitpid(Pid::from_raw(job.pid()), Some(flags)).expect("a child of ours")
+        };
+        for round in 1..12 {
+            job.signal_group(Signal::SIGTSTP);
+            job.until("the stop", || {
+                matches!(news(), WaitStatus::Stopped(..)).then_some(())
+            });
+            job.signal_group(Signal::SIGCONT);
+            signal::kill(tracee, Signal::SIGUSR1).expect("a signal to a process of ours");
+            job.until("an answer", || {
+                (job.stdout().text().matches("got 10").count() == round).then_some(())
+            });
+            until_quiet(&job, job.pid());
+            assert_eq!(
+                news(),
+                WaitStatus::StillAlive,
+                "stopped again in round {round}, --engine {engine}"
+            );
+        }
+        signal::kill(tracee, Signal::SIGUSR2).expect("a signal to a process of ours");
+        job.finish().exited(0);
+    }
+}
+
+#[test]
 fn death_is_in_the_trace() {
     let path = program("kill_self");
     let (outcome, trace) = traced(&[], &[text(&path), "15"]);

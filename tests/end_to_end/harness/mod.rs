@@ -341,6 +341,14 @@ pub fn run(command: Command) -> Outcome {
     Job::start(command).finish()
 }
 
+/// Copies a file that will be executed. Another process does it: had we the file open for writing, a child that another test
+/// starts in that moment would have it too, and nobody can execute a file that somebody may write (ETXTBSY).
+pub fn install(from: &Path, to: &Path, mode: &str) {
+    let mut install = command("install");
+    install.args(["-m", mode]).arg(from).arg(to);
+    run(install).exited(0);
+}
+
 /// Runs a program without us.
 #[track_caller]
 pub fn untraced<P: AsRef<OsStr>>(program: &[P]) -> Outcome {

@@ -7,8 +7,10 @@ use std::path::Path;
 pub struct Trace {
     /// All of it.
     pub text: String,
-    /// Its calls in their order.
+    /// Its calls in the order of their ends.
     pub calls: Vec<Call>,
+    /// Calls that were shown while they had no result yet: they stand among `calls` too, once they are over.
+    pub waiting: Vec<Call>,
 }
 
 /// One line that shows a call.
@@ -44,9 +46,14 @@ impl Trace {
 
     /// Reads text.
     pub fn parse(text: &str) -> Self {
+        let (waiting, calls) = text
+            .lines()
+            .filter_map(call)
+            .partition(|call| call.result.is_empty());
         Self {
             text: text.to_owned(),
-            calls: text.lines().filter_map(call).collect(),
+            calls,
+            waiting,
         }
     }
 
