@@ -148,3 +148,22 @@ except OSError: pass";
     trace.find("sendto", r"\33");
     trace.find("connect", "such");
 }
+
+#[test]
+fn uses_after_close_are_told_and_files_are_not() {
+    for trace in every_engine("use_after_close") {
+        let told: Vec<_> = trace
+            .calls
+            .iter()
+            .map(|call| (call.name.as_str(), call.result.as_str()))
+            .filter(|(name, _)| *name != "socket")
+            .collect();
+        let expected = [
+            ("close", "0"),
+            ("write", "-1 EBADF"),
+            ("read", "-1 EBADF"),
+            ("close", "-1 EBADF"),
+        ];
+        assert_eq!(told, expected, "{trace}");
+    }
+}

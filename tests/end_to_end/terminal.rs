@@ -247,3 +247,29 @@ fn program_alone_is_the_foreground_of_its_terminal() {
         "{screen}"
     );
 }
+
+#[test]
+fn control_c_leaves_the_reader_of_the_trace_alone() {
+    let (terminal, directory) = (Terminal::open(), scratch());
+    let trace = directory.path().join("trace");
+    terminal.line(&format!(
+        "{} -o '|cat >{}' nc.openbsd -lU {}",
+        text(&binary()),
+        text(&trace),
+        text(&directory.path().join("socket"))
+    ));
+    poll(|| {
+        std::fs::read_to_string(&trace)
+            .ok()
+            .filter(|trace| trace.contains("listen("))
+    })
+    .expect("a server that waits");
+    terminal.key("C-c");
+    terminal.until_it("a prompt", |screen| screen.ends_with("ready>"));
+    let end = poll(|| {
+        std::fs::read_to_string(&trace)
+            .ok()
+            .filter(|trace| trace.contains("killed by SIGINT"))
+    });
+    assert!(end.is_some(), "{:?}", std::fs::read_to_string(&trace));
+}
