@@ -1,7 +1,5 @@
 //! What depends on the architecture: x86_64. Another one is another file with these items.
 
-use super::stopped::{Gone, Stopped};
-
 /// AUDIT_ARCH_X86_64 (linux/audit.h): what seccomp and PTRACE_GET_SYSCALL_INFO call this architecture.
 pub const AUDIT_ARCH: u32 = 0xC000_003E;
 
@@ -21,10 +19,8 @@ pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
     *slot = value;
 }
 
-/// Makes the kernel skip the call that `stopped` is about to make: it returns ENOSYS, which is what the kernel
-/// puts into the result before it looks at the number.
-pub fn skip_call(stopped: &Stopped) -> Result<(), Gone> {
-    let mut registers = stopped.registers()?;
+/// Turns the call that is about to be made into none: the kernel skips it and returns ENOSYS, which it puts into the result
+/// before it looks at the number.
+pub fn skip_call(registers: &mut Registers) {
     registers.orig_rax = u64::MAX;
-    stopped.set_registers(&registers)
 }

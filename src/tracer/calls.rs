@@ -41,7 +41,7 @@ impl Engine {
             && self.config.refuse_io_uring
             && raw.number == libc::SYS_io_uring_setup as u64
         {
-            abi::skip_call(&stopped)?;
+            stopped.skip_call()?;
         }
         if self.relevant(tid, row, &raw) {
             let calling = self.calling(tid, row, raw);

@@ -7,9 +7,10 @@ use super::alarm::{Alarm, Mask};
 use super::descriptors::Descriptors;
 use super::event::{Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
 use super::filter::{Filter, RET_DATA};
-use super::launch::{LaunchError, Program, launch};
+use super::launch::launch;
 use super::outbox::{Held, Outbox};
 use super::procfs;
+use super::program::{LaunchError, Program};
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait};
 use super::tracees::{Doing, Process, Tracees};
@@ -298,7 +299,7 @@ impl Engine {
 
     /// A filter of the program's own asks for a tracer's word. Without one the call answers ENOSYS (seccomp(2)), so it does here.
     fn foreign_stop(&mut self, stopped: Stopped) -> Result<(), Gone> {
-        super::abi::skip_call(&stopped)?;
+        stopped.skip_call()?;
         self.resume(stopped, 0);
         Ok(())
     }

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Uid, User};
 use super::alarm::Mask;
 use super::filter::Filter;
 use super::inherited;
-use super::launch::{LaunchError, Program};
+use super::program::{LaunchError, Program};
 
 /// The marks of the probing call: close(-1) with these in arguments that close does not have.
 pub const PROBE: [u64; 2] = [0x736f_636b, 0x7374_7261];

@@ -4,7 +4,6 @@
 //! probe of what ptrace and seccomp can do here: containers and emulators answer differently.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
@@ -14,50 +13,9 @@ use super::alarm::Mask;
 use super::event::Status;
 use super::filter::{Filter, RET_DATA};
 use super::image::{Image, PROBE};
+use super::program::{LaunchError, Program};
 use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, interrupt, seize, wait_for};
 use super::{abi, procfs};
-
-/// What to run, and how.
-#[derive(Clone, Debug, Default)]
-pub struct Program {
-    /// The program's name or path, and its arguments.
-    pub argv: Vec<OsString>,
-    /// Changes of its environment (`-E`): a variable with its value, or none to remove it.
-    pub environment: Vec<(OsString, Option<OsString>)>,
-    /// The user to run it as (`-u`); only root may.
-    pub user: Option<String>,
-}
-
-/// Why nothing could be traced.
-#[derive(Debug)]
-pub enum LaunchError {
-    /// No such program.
-    NotFound(String),
-    /// The program is there but cannot be run.
-    NotExecutable(String),
-    /// Something of ours failed.
-    Own(String),
-}
-
-impl LaunchError {
-    /// The exit status, as env(1) and timeout(1) have it.
-    pub fn exit_status(&self) -> i32 {
-        match self {
-            Self::NotFound(_) => 127,
-            Self::NotExecutable(_) => 126,
-            Self::Own(_) => 125,
-        }
-    }
-}
-
-impl fmt::Display for LaunchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotFound(text) | Self::NotExecutable(text) | Self::Own(text)) = self;
-        f.write_str(text)
-    }
-}
-
-impl std::error::Error for LaunchError {}
 
 /// The program at its first instruction.
 #[derive(Debug)]

@@ -16,9 +16,10 @@ mod lives;
 pub mod memory;
 pub mod outbox;
 pub mod procfs;
+mod program;
 pub mod signals;
 pub mod stopped;
 mod tracees;
 
 pub use engine::{Clock, Config, Engine, Finished, Mechanism, Trace, start};
-pub use launch::{LaunchError, Program};
+pub use program::{LaunchError, Program};

@@ -7,7 +7,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-use super::abi::Registers;
+use super::abi::{self, Registers};
 use super::event::Status;
 use crate::syscall::Raw;
 
@@ -234,6 +234,13 @@ impl Stopped {
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Gone> {
         self.ask(libc::PTRACE_SETREGS, 0, ptr::from_ref(registers) as usize)
             .map(drop)
+    }
+
+    /// Keeps the kernel from making the call that the thread is about to make: it returns ENOSYS.
+    pub fn skip_call(&self) -> Result<(), Gone> {
+        let mut registers = self.registers()?;
+        abi::skip_call(&mut registers);
+        self.set_registers(&registers)
     }
 
     /// Where in a call the thread stands.
