@@ -274,6 +274,8 @@ impl Engine {
         if first {
             self.tell(pid, tid, Change::Stopped { signal }, None);
         }
+        // A stop is reported before the thread has left its CPU, which counts as one more switch; a ptrace request waits for that.
+        let _ = stopped.event_message();
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             thread.asleep_since = procfs::switches(tid);
         }

@@ -77,6 +77,11 @@ pub fn signal_pending(pid: i32, signal: i32) -> bool {
     })
 }
 
+/// Whether a signal has stopped the thread.
+pub fn in_group_stop(tid: i32) -> bool {
+    status(tid, "State").is_some_and(|state| state.starts_with('T'))
+}
+
 /// Whether the thread is in a ptrace-stop, or gone: its tracer has something to do.
 pub fn in_ptrace_stop(tid: i32) -> bool {
     status(tid, "State").is_none_or(|state| state.starts_with(['t', 'Z', 'X']))

@@ -175,7 +175,8 @@ fn guard_us(us: i32, threads: &[Watched]) -> ! {
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         while libc::getppid() == us {
-            if threads.iter().any(Watched::calls) {
+            // Before we have stopped, SIGCONT would be lost, and nobody left to send another.
+            if threads.iter().any(Watched::calls) && procfs::in_group_stop(us) {
                 libc::kill(us, libc::SIGCONT);
                 break;
             }
