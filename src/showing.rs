@@ -102,8 +102,24 @@ fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) 
             (1..=64).filter(|signal| set.contains(signal)).collect()
         }),
         explain,
+        says_nothing: shows_all(options),
         zone: None,
     }
+}
+
+/// Whether everything is shown, so that no line means no call.
+fn shows_all(options: &Options) -> bool {
+    let statuses = [Status::Successful, Status::Failed, Status::Unfinished];
+    let separate =
+        matches!(&options.destination, cli::Destination::File { per_process, .. } if *per_process);
+    options.trace.is_none()
+        && options.signals.is_none()
+        && options.follow
+        && !separate
+        && quiet(&options.quiet) == Quiet::default()
+        && statuses
+            .iter()
+            .all(|status| options.statuses.contains(status))
 }
 
 /// The messages to leave out; of notices only when all else is left out too (`-qqq`).

@@ -1,7 +1,8 @@
 //! Columns: time, who, #N, stage, call, meaning; colours, and what to do where the terminal is narrow.
 //!
 //! The meaning has a column of its own where the terminal is wide enough, otherwise it stands behind the call, or on a line of its
-//! own; it is never lost. A call that is too long has its data shortened first, and is wrapped if that is not enough.
+//! own; it is never lost. Where a call and its meaning are too long for the terminal, data is shortened first, and the rest is wrapped if
+//! that is not enough.
 
 use colored::{Color, ColoredString, Colorize};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -56,11 +57,13 @@ const STAGE: usize = 7;
 const WHO: usize = 20;
 /// How wide calls are where there is no terminal to say so, and the widest that they get a column of their own.
 const CALL: std::ops::RangeInclusive<usize> = 58..=80;
-/// The narrowest such column, and the narrowest for which data is shortened.
+/// The narrowest such column.
 const NARROWEST: usize = 44;
-const WIDE: usize = 52;
 /// What meanings need at the right of it.
 const MEANING: usize = 56;
+/// Where fewer columns than that would be left for what goes on below its line, it is indented only a little.
+const SLIM: usize = 34;
+const FEW: usize = 4;
 /// The longest line of a sentence that explains.
 const LONGEST: usize = 130;
 /// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
@@ -77,7 +80,8 @@ impl Layout {
             colour,
             width,
             keep_data,
-            number: 2,
+            // A file is read as a whole, so that its columns should not move: two digits from the start.
+            number: if width.is_some() { 2 } else { 3 },
             who: 0,
             stage: 0,
         }
@@ -103,18 +107,11 @@ impl Layout {
         };
         let fit = |most, floor| self.fit(&line, &full, most, floor);
         if remark > 0 {
-            // On a wide terminal it is worth some data that meanings line up.
-            let aligned = if column >= WIDE {
-                fit(column - 2, DATA[0])
-            } else {
-                fit(column - 2, usize::MAX)
-            };
-            if column + remark <= room
-                && let Some(text) = aligned
-            {
-                let gap = column - width(&text);
+            // That meanings line up is worth no data: a long call pushes its meaning to the right.
+            if width(&full) + 2 <= column && column + remark <= room {
+                let gap = column - width(&full);
                 return self
-                    .paint(&[head, text, vec![(" ".repeat(gap), Paint::Plain)], remarks].concat());
+                    .paint(&[head, full, vec![(" ".repeat(gap), Paint::Plain)], remarks].concat());
             }
             if let Some(text) = room
                 .checked_sub(remark + 2)
@@ -126,9 +123,15 @@ impl Layout {
         }
         let text = fit(room, DATA[1]).unwrap_or_else(|| self.shortest(&line, &full));
         let mut out = String::new();
-        let deeper = vec![(" ".repeat(indent + 2), Paint::Plain)];
+        let deeper = match self.width {
+            Some(width) if width < indent + 2 + SLIM => FEW,
+            _ => indent + 2,
+        };
+        let less = self
+            .width
+            .map_or(usize::MAX, |width| width.saturating_sub(deeper).max(16));
+        let deeper = vec![(" ".repeat(deeper), Paint::Plain)];
         let mut start = head;
-        let less = room.saturating_sub(2);
         for piece in wrap(&text, room, less).into_iter().chain(pack(parts, less)) {
             start.extend(piece);
             out += &self.paint(&start);
@@ -317,7 +320,7 @@ fn pack(parts: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
     lines
 }
 
-/// Breaks text after a space where there is one, into a first line and further ones of these widths.
+/// Breaks text after a space, a comma or a `|` where there is one, into a first line and further ones of these widths.
 fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
     let characters: Vec<(char, Paint)> = spans
         .iter()
@@ -339,7 +342,10 @@ fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
         }
         if end < rest.len() && rest[end].0 != ' ' {
             // Not so early that most of the line stays empty.
-            if let Some(space) = (end / 3..end).rev().find(|at| rest[*at].0 == ' ') {
+            if let Some(space) = (end / 3..end)
+                .rev()
+                .find(|at| [' ', ',', '|'].contains(&rest[*at].0))
+            {
                 end = space + 1;
             }
         }

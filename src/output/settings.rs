@@ -50,6 +50,8 @@ pub struct Settings {
     pub signals: Option<BTreeSet<i32>>,
     /// Whether a sentence explains each stage when it first comes.
     pub explain: bool,
+    /// Whether to say at the end that the program made no calls on sockets, where there was nothing to show and nothing was left out.
+    pub says_nothing: bool,
 }
 
 impl Default for Settings {
@@ -75,6 +77,7 @@ impl Default for Settings {
             quiet: Quiet::default(),
             signals: None,
             explain: false,
+            says_nothing: false,
         }
     }
 }

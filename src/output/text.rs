@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -46,6 +47,10 @@ pub struct Text<W: Write> {
     last_waits: Option<i32>,
     /// The time in the line before, for `-r`.
     last: Option<Nanos>,
+    /// The name of the first program.
+    program: Arc<str>,
+    /// Whether any line was written.
+    wrote: bool,
 }
 
 impl<W: Write> Text<W> {
@@ -67,6 +72,8 @@ impl<W: Write> Text<W> {
             waiting: HashMap::new(),
             last_waits: None,
             last: None,
+            program: "".into(),
+            wrote: false,
             settings,
         }
     }
@@ -93,10 +100,17 @@ impl<W: Write> Text<W> {
         let follows = self.last_waits == Some(event.tid);
         let succeeded = matches!(event.call.outcome, Outcome::Value(_));
         let connected = resumed && succeeded && told.stage == Some(Stage::Connect);
-        let time = if resumed { event.end } else { told.time };
+        let own = event.end.saturating_sub(event.start);
+        let timed_out = matches!(told.meaning, Some(Meaning::TimedOut(_)));
+        // That the peer is still waited for was said meanwhile.
+        let goes_on = resumed || (timed_out && event.call.row.role == Role::Poll);
+        let time = if goes_on { event.end } else { told.time };
+        // The time after the other side's turn has the call's own in it; -T shows that anyway.
         let took = told
             .took
-            .or(resumed.then(|| event.end.saturating_sub(event.start)));
+            .or(Some(own).filter(|_| resumed && !timed_out))
+            .filter(|_| told.after.is_none())
+            .filter(|took| *took != own || self.settings.durations.is_none());
         let result_paint = match told.importance {
             Importance::Error => Paint::Error,
             Importance::Ordinary | Importance::Expected => Paint::Plain,
@@ -105,18 +119,16 @@ impl<W: Write> Text<W> {
         let brief = !self.settings.verbose
             && told.importance == Importance::Expected
             && told.meaning.is_some();
-        let spent = self.settings.durations.map(|digits| {
-            format!(
-                " <{}>",
-                fixed(event.end.saturating_sub(event.start), digits)
-            )
-        });
+        let spent = self
+            .settings
+            .durations
+            .map(|digits| format!(" <{}>", fixed(own, digits)));
         let glyphs = self.glyphs;
         let grammar = self.grammar(event);
         let text = |cap: Option<usize>| -> Vec<Span> {
             let grammar = Grammar { cap, ..grammar };
             let mut spans = Vec::new();
-            if resumed {
+            if goes_on {
                 spans.push((format!("{} ", glyphs.hook), Paint::Plain));
             }
             if connected && let Some(conversation) = &told.conversation {
@@ -238,10 +250,18 @@ impl<W: Write> Text<W> {
             Paint::Dim
         };
         let mut remarks = Vec::new();
-        remarks.extend(
-            meaning.map(|meaning| (words::meaning(meaning, self.escape, self.glyphs), paint)),
-        );
+        let meaning = meaning.map(|meaning| match meaning {
+            Meaning::TimedOut(_) if self.settings.durations.is_some() => "timed out".into(),
+            meaning => words::meaning(meaning, self.escape, self.glyphs),
+        });
+        remarks.extend(meaning.map(|words| (words, paint)));
         remarks.extend(took.map(|took| (duration(took, self.glyphs), Paint::Dim)));
+        remarks.extend(told.after.map(|after| {
+            (
+                format!("after {}", duration(after, self.glyphs)),
+                Paint::Dim,
+            )
+        }));
         remarks.extend(counted.map(|count| (format!("+{}", calls(count)), Paint::Dim)));
         let line = Line {
             time: self.clock(time),
@@ -332,6 +352,9 @@ impl<W: Write> Text<W> {
     /// Notes whose lines there are.
     fn meet(&mut self, who: &Who) {
         let first = *self.first.get_or_insert(who.pid);
+        if self.program.is_empty() && who.pid == first {
+            self.program = who.name.clone();
+        }
         self.several |= who.pid != first || (self.settings.verbose && who.tid != who.pid);
     }
 
@@ -426,6 +449,7 @@ impl<W: Write> Output for Text<W> {
         if text.is_empty() {
             Ok(())
         } else {
+            self.wrote = true;
             self.out.write_all(text.as_bytes())
         }
     }
@@ -446,7 +470,13 @@ impl<W: Write> Output for Text<W> {
                 .layout
                 .plain(&format!("{}{text}", " ".repeat(10)), Paint::Dim);
             self.out.write_all(text.as_bytes())?;
+        } else if !self.wrote && self.settings.says_nothing {
+            let name = self.escape.bare(self.program.as_bytes());
+            let text = format!("sockstrace: {name} made no calls on sockets");
+            let text = self.layout.plain(&text, Paint::Plain);
+            self.out.write_all(text.as_bytes())?;
         }
+        self.wrote = true;
         self.out.flush()
     }
 }

@@ -51,6 +51,7 @@ pub fn meaning(meaning: &Meaning, escape: Escape, glyphs: &Glyphs) -> String {
             Awaited::Other => "waits".into(),
         },
         Meaning::StillWaiting { elapsed, .. } => format!("nothing for {}", whole_seconds(*elapsed)),
+        Meaning::TimedOut(took) => format!("timed out after {}", duration(*took, glyphs)),
         Meaning::Interrupted => "a signal came in between".into(),
         Meaning::GivenUp => "given up: the thread ended inside the call".into(),
     }

@@ -21,6 +21,7 @@ impl Story {
         }
         let subject = Self::subject(&event);
         self.meet(&event, subject);
+        let timeout = self.timeout(&event, subject);
         let mut learned = self.learn(&event, subject);
 
         let who = self.processes.who(event.pid, event.tid);
@@ -63,16 +64,20 @@ impl Story {
                 Outcome::Error(_) => Importance::Error,
                 _ => Importance::Ordinary,
             };
-            let (start, folds) = (event.start, self.folds(&event));
-            let told = Told {
+            let start = event.start;
+            let mut told = Told {
                 stage: stage(&event),
                 meaning: learned.meaning.or_else(|| unhappy(&event)),
                 took: learned.took,
-                folds,
+                after: learned.after,
+                folds: self.folds(&event),
                 importance,
                 conversation,
                 ..Told::new(What::Call(event), Some(who), start)
             };
+            if let Some(timeout) = timeout {
+                timeout.say(&mut told);
+            }
             before.push(told);
         }
         before.extend(after);
@@ -146,6 +151,10 @@ impl Story {
         sockets.sort_by_key(|(socket, new)| (*new, Some(socket.id) != subject));
         for (socket, new) in sockets {
             self.conversations.meet(socket, event.start, new);
+            let about = new || Some(socket.id) == subject;
+            if let Some(conversation) = self.conversations.get_mut(socket.id).filter(|_| about) {
+                conversation.silence.note(event);
+            }
         }
     }
 
@@ -305,16 +314,12 @@ fn unhappy(event: &CallEvent) -> Option<Meaning> {
     match event.call.outcome {
         Outcome::Value(_) => None,
         Outcome::Error(errno) if interrupted(errno) => Some(Meaning::Interrupted),
-        Outcome::Error(errno) => trouble(errno, event.call.row.role),
+        Outcome::Error(_) => {
+            let words = errno::reason(&event.call);
+            (!words.is_empty()).then_some(Meaning::Trouble(words))
+        }
         Outcome::Unfinished => Some(Meaning::GivenUp),
     }
-}
-
-/// A failure in plain words, where they say more than the system's own, which stand beside the name anyway.
-fn trouble(number: i32, role: Role) -> Option<Meaning> {
-    let words = errno::meaning(number, role);
-    let known = syscalls::Errno::new(number).description();
-    (!words.is_empty() && known != Some(words)).then_some(Meaning::Trouble(words))
 }
 
 /// The end of a handshake that connect(2) had left to the kernel.
@@ -327,7 +332,8 @@ fn handshake(
 ) -> Told {
     let (what, meaning, importance) = match errno {
         Some(errno) => {
-            let meaning = trouble(errno, Role::Connect);
+            let words = errno::meaning(errno, Role::Connect);
+            let meaning = (!words.is_empty()).then_some(Meaning::Trouble(words));
             (What::NotConnected(errno), meaning, Importance::Error)
         }
         None => (

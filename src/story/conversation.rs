@@ -2,6 +2,7 @@
 
 use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
+use super::silence::Silence;
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::{CallEvent, Nanos, Socket};
 
@@ -28,12 +29,12 @@ pub struct Conversation {
     pub link: Link,
     /// Who closed first, so far.
     pub first: Option<Side>,
-    /// Who moved data first: the one who asks, as the other answers.
+    /// The one who asks, as the other answers: who connected, or else who moved data first.
     asker: Option<Direction>,
     /// When the asker's latest burst ended, until the first byte back.
     asked: Option<Nanos>,
-    /// How often it was said that an answer is still waited for.
-    pub(super) reminded: usize,
+    /// Whether something is to come from the peer, and who waits for it.
+    pub(super) silence: Silence,
     /// Whether shutdown(2) ended our receiving: an end of data is our own doing then.
     deaf: bool,
 }
@@ -80,6 +81,8 @@ pub struct Learned {
     pub meaning: Option<Meaning>,
     /// How long someone waited.
     pub took: Option<Nanos>,
+    /// How long after the other side's turn the answer came.
+    pub after: Option<Nanos>,
     /// A handshake that was under way has ended: begun when, and its errno if it failed.
     pub handshake: Option<(Nanos, Option<i32>)>,
 }
@@ -109,7 +112,7 @@ impl Conversation {
             first: None,
             asker: None,
             asked: None,
-            reminded: 0,
+            silence: Silence::default(),
             deaf: false,
         }
     }
@@ -142,10 +145,22 @@ impl Conversation {
         matches!(self.part, Part::Listener(_))
     }
 
-    /// Since when our own request has had no answer; nothing on the side that answers.
-    pub(super) fn unanswered_since(&self) -> Option<Nanos> {
-        let asks = self.asker == Some(Direction::Out) && self.part != Part::Accepted;
-        self.asked.filter(|_| asks)
+    /// Since when its peer is waited for, by one who polls it; nothing for servers, whose peers may take their time.
+    pub(super) fn silent_since(&self) -> Option<Nanos> {
+        match (self.part, self.link) {
+            (_, Link::Connecting { since, .. }) => Some(since),
+            (Part::Connector, _) => self.silence.since,
+            (Part::Open, _) if self.asker == Some(Direction::Out) => self.silence.since,
+            _ => None,
+        }
+    }
+
+    /// The same for a process that waits in epoll_wait(2), which doesn't say for what. A datagram may want no answer (syslog), so it has
+    /// to be in an epoll set.
+    pub(super) fn silent_for(&self, process: i32) -> Option<Nanos> {
+        let known = self.silence.user == process && self.part == Part::Connector;
+        let expects = self.silence.watched || !self.is_datagram();
+        self.silent_since().filter(|_| known && expects)
     }
 
     /// Takes in a call on it that has blocked: whom connect(2) is waiting for.
@@ -231,6 +246,9 @@ impl Conversation {
             None if call.outcome.value().is_none() => {}
             None => {
                 self.link = Link::Connected;
+                if !self.is_datagram() {
+                    self.silence.begins(event.end);
+                }
                 if self.is_datagram() {
                     self.peer = call.address().cloned();
                     learned.meaning = Some(Meaning::SetsPeer);
@@ -241,10 +259,7 @@ impl Conversation {
                 }
             }
             Some(libc::EISCONN) => {
-                if let Some(since) = since {
-                    learned.handshake = Some((since, None));
-                    self.link = Link::Connected;
-                }
+                learned.handshake = self.end_handshake(None, event.end);
             }
             Some(libc::EINPROGRESS | libc::EALREADY) => {
                 self.begin_handshake(event, unset);
@@ -271,7 +286,7 @@ impl Conversation {
                 pid: event.pid,
                 tid: event.tid,
             };
-            self.reminded = 0;
+            self.silence.ends();
         }
     }
 
@@ -283,13 +298,14 @@ impl Conversation {
     }
 
     /// Ends a handshake that was under way.
-    fn end_handshake(&mut self, errno: Option<i32>) -> Option<(Nanos, Option<i32>)> {
+    fn end_handshake(&mut self, errno: Option<i32>, now: Nanos) -> Option<(Nanos, Option<i32>)> {
         let Link::Connecting { since, .. } = self.link else {
             return None;
         };
         self.link = if errno.is_some() {
             Link::Failed
         } else {
+            self.silence.begins(now);
             Link::Connected
         };
         Some((since, errno))
@@ -304,7 +320,7 @@ impl Conversation {
         };
         let flags = call.arg("flags").and_then(number).unwrap_or(0);
         if count > 0 && flags & FASTOPEN == 0 {
-            learned.handshake = self.end_handshake(None);
+            learned.handshake = self.end_handshake(None, event.end);
         }
         match direction {
             Direction::Out => self.out = self.out.saturating_add(count),
@@ -316,13 +332,21 @@ impl Conversation {
             self.peer = Some(address.clone());
         }
         if count > 0 {
-            let asker = *self.asker.get_or_insert(direction);
+            match direction {
+                Direction::Out => self.silence.begins(event.end),
+                Direction::In => self.silence.ends(),
+            }
+            // A server may greet first, and is the one that answers all the same.
+            let asker = *self.asker.get_or_insert(match self.part {
+                Part::Connector => Direction::Out,
+                Part::Accepted => Direction::In,
+                _ => direction,
+            });
             if asker == direction {
                 self.asked = Some(event.end);
-                self.reminded = 0;
             } else if let Some(asked) = self.asked.take() {
                 let answered = event.end.saturating_sub(asked);
-                learned.took = (answered >= ANSWER).then_some(answered);
+                learned.after = (answered >= ANSWER).then_some(answered);
             }
         }
         let asked = bytes::asked(call);
@@ -341,6 +365,7 @@ impl Conversation {
                 learned.meaning = Some(Meaning::PeerEnded);
                 self.first.get_or_insert(Side::Peer);
                 self.asked = None;
+                self.silence.ends();
             }
             _ => {}
         }
@@ -355,12 +380,15 @@ impl Conversation {
         match event.call.outcome.errno() {
             Some(libc::ECONNRESET) => {
                 self.first.get_or_insert(Side::PeerByReset);
+                self.silence.ends();
             }
             Some(libc::EPIPE) if direction == Direction::Out && self.link != Link::Failed => {
                 self.first.get_or_insert(Side::Peer);
             }
             Some(libc::ECONNREFUSED | libc::ETIMEDOUT | libc::EHOSTUNREACH | libc::ENETUNREACH)
-                if self.end_handshake(event.call.outcome.errno()).is_some() =>
+                if self
+                    .end_handshake(event.call.outcome.errno(), event.end)
+                    .is_some() =>
             {
                 learned.took = None;
             }
@@ -397,17 +425,18 @@ impl Conversation {
             }
             "getpeername" => {
                 self.peer = call.address().cloned().or(self.peer.take());
-                learned.handshake = self.end_handshake(None);
+                learned.handshake = self.end_handshake(None, event.end);
             }
-            "getsockopt" if call.raw.args[1..3] == SO_ERROR => match call
-                .arg("optval")
-                .and_then(number)
-            {
-                // No error is also the answer while the handshake is still under way: it counts once polling has reported something.
-                Some(0) if ready => learned.handshake = self.end_handshake(None),
-                Some(errno @ 1..4096) => learned.handshake = self.end_handshake(Some(errno as i32)),
-                _ => {}
-            },
+            "getsockopt" if call.raw.args[1..3] == SO_ERROR => {
+                match call.arg("optval").and_then(number) {
+                    // No error is also the answer while the handshake is still under way: it counts once polling has reported something.
+                    Some(0) if ready => learned.handshake = self.end_handshake(None, event.end),
+                    Some(errno @ 1..4096) => {
+                        learned.handshake = self.end_handshake(Some(errno as i32), event.end);
+                    }
+                    _ => {}
+                }
+            }
             _ => {}
         }
         learned

@@ -68,6 +68,8 @@ pub enum Meaning {
         /// How long so far.
         elapsed: Nanos,
     },
+    /// Nothing came for as long as the program wished to wait, which was so long.
+    TimedOut(Nanos),
     /// A signal came in the middle.
     Interrupted,
     /// The thread ended inside the call.

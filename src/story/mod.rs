@@ -14,6 +14,7 @@ mod patience;
 mod processes;
 #[cfg(test)]
 pub(crate) mod scene;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod told;

@@ -2,12 +2,39 @@
 
 use super::calls::{selected, stage};
 use super::conversation::{Link, Part, awaited};
+use super::conversations::Conversations;
 use super::{Awaited, Conversation, Importance, Meaning, Stage, Story, Told, What, Who, bytes};
-use crate::syscall::Role;
-use crate::tracer::event::{Descriptor, Nanos};
+use crate::syscall::{Outcome, Role};
+use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 /// After how long something still waited for is said to be: 1, 10 and 60 s.
 const PATIENCE: [Nanos; 3] = [1_000_000_000, 10_000_000_000, 60_000_000_000];
+/// From when on a poll that found nothing has waited, rather than looked: 100 ms.
+const POLLED: Nanos = 100_000_000;
+/// The same for a call that failed with EAGAIN, which then had a time limit (SO_RCVTIMEO, SO_SNDTIMEO): 5 ms.
+const LIMITED: Nanos = 5_000_000;
+/// MSG_DONTWAIT (include/linux/socket.h): this call never blocks.
+const DONTWAIT: u64 = 0x40;
+
+/// A program's patience that has run out.
+pub struct Timeout {
+    took: Nanos,
+    /// The only conversation that was waited for, and whether for its handshake.
+    of: Option<(Conversation, Stage)>,
+}
+
+impl Timeout {
+    /// Tells of the call as a timeout.
+    pub fn say(self, told: &mut Told) {
+        told.meaning = Some(Meaning::TimedOut(self.took));
+        (told.took, told.folds) = (None, false);
+        told.importance = Importance::Expected;
+        if let Some((conversation, stage)) = self.of {
+            told.conversation = Some(conversation);
+            told.stage = Some(stage);
+        }
+    }
+}
 
 impl Story {
     /// Says what is still waited for; to be asked every now and then, about every 100 ms.
@@ -46,7 +73,7 @@ impl Story {
             };
             let elapsed = now.saturating_sub(since);
             // A connect(2) that blocks is in flight, and was told of above.
-            if due(elapsed, &mut conversation.reminded) {
+            if due(elapsed, &mut conversation.silence.reminded) {
                 let who = self.processes.who(pid, tid);
                 said.push(still_waiting(
                     who,
@@ -67,31 +94,32 @@ impl Story {
         said
     }
 
-    /// Requests without an answer whose answer a blocked poll or select waits for.
+    /// Peers from whom something is to come, and that a blocked poll, select or epoll_wait waits for.
     fn unanswered(&mut self, now: Nanos) -> Vec<Told> {
         let mut said = Vec::new();
-        for (event, _) in self
-            .waiting
-            .values()
-            .filter(|(event, _)| event.call.row.role == Role::Poll)
-        {
-            for (_, descriptor) in &event.descriptors {
-                let Descriptor::Socket(socket) = descriptor else {
-                    continue;
-                };
-                let Some(conversation) = self.conversations.get_mut(socket.id) else {
-                    continue;
-                };
-                let Some(asked) = conversation.unanswered_since() else {
-                    continue;
-                };
-                let elapsed = now.saturating_sub(asked);
-                if due(elapsed, &mut conversation.reminded) {
+        let mut polls: Vec<_> = self.waiting.values().map(|(event, _)| event).collect();
+        // A call that blocks on the conversation itself was told of as that.
+        let blocked: Vec<_> = polls
+            .iter()
+            .filter(|event| event.call.row.role != Role::Poll)
+            .filter_map(|event| Self::subject(event))
+            .collect();
+        polls.retain(|event| event.call.row.role == Role::Poll);
+        polls.sort_by_key(|event| (event.start, event.tid));
+        for event in polls {
+            let mut awaited = waited_for(&mut self.conversations, event);
+            awaited.retain(|(conversation, _)| !blocked.contains(&conversation.socket.id));
+            for (conversation, since) in awaited {
+                let elapsed = now.saturating_sub(since);
+                // What connects is told of as that.
+                let connects = matches!(conversation.link, Link::Connecting { .. });
+                if !connects && due(elapsed, &mut conversation.silence.reminded) {
                     let who = self.processes.who(event.pid, event.tid);
+                    let stage = Some(Stage::Receive);
                     said.push(still_waiting(
                         who,
                         conversation.clone(),
-                        Some(Stage::Receive),
+                        stage,
                         now,
                         elapsed,
                     ));
@@ -100,6 +128,75 @@ impl Story {
         }
         said
     }
+
+    /// Whether the call, which is over, is one that waited for a peer as long as the program wished, in vain. A program that polls in a
+    /// loop is told of when it has waited twice as long as the last time.
+    pub(super) fn timeout(
+        &mut self,
+        event: &CallEvent,
+        subject: Option<SocketId>,
+    ) -> Option<Timeout> {
+        let took = event.end.saturating_sub(event.start);
+        let call = &event.call;
+        match (call.row.role, call.outcome) {
+            (Role::Poll, Outcome::Value(0)) if took >= POLLED => {
+                let mut awaited = waited_for(&mut self.conversations, event);
+                awaited.retain(|(conversation, _)| took / 2 >= conversation.silence.timed_out);
+                for (conversation, _) in &mut awaited {
+                    conversation.silence.timed_out = took;
+                }
+                let of = match &awaited[..] {
+                    [] => return None,
+                    [(one, _)] if matches!(one.link, Link::Connecting { .. }) => {
+                        Some(((**one).clone(), Stage::Connect))
+                    }
+                    [(one, _)] => Some(((**one).clone(), Stage::Receive)),
+                    _ => None,
+                };
+                Some(Timeout { took, of })
+            }
+            (
+                Role::Receive | Role::Send | Role::Accept | Role::Connect,
+                Outcome::Error(libc::EAGAIN),
+            )
+            | (Role::Connect, Outcome::Error(libc::EINPROGRESS)) => {
+                let flags = call.arg("flags").and_then(bytes::number).unwrap_or(0);
+                let conversation = subject.and_then(|id| self.conversations.get(id))?;
+                let limited =
+                    !conversation.silence.nonblocking && (flags & DONTWAIT == 0) && took >= LIMITED;
+                limited.then_some(Timeout { took, of: None })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The conversations whose peers a poll waits for, and since when: those that it names, or for epoll_wait(2) those of its process.
+fn waited_for<'a>(
+    conversations: &'a mut Conversations,
+    event: &CallEvent,
+) -> Vec<(&'a mut Conversation, Nanos)> {
+    let opaque = event.call.row.is_opaque_wait();
+    let named = |id| {
+        event.descriptors.iter().any(
+            |(_, descriptor)| matches!(descriptor, Descriptor::Socket(socket) if socket.id == id),
+        )
+    };
+    let mut found: Vec<_> = conversations
+        .iter_mut()
+        .filter_map(|conversation| {
+            let since = if opaque {
+                conversation.silent_for(event.pid)
+            } else if named(conversation.socket.id) {
+                conversation.silent_since()
+            } else {
+                None
+            };
+            Some((conversation, since?))
+        })
+        .collect();
+    found.sort_by_key(|(conversation, _)| conversation.number);
+    found
 }
 
 /// Whether it is time to say once more that something is waited for.

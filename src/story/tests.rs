@@ -7,8 +7,8 @@ use syscalls::Sysno;
 
 use super::scene::*;
 use super::*;
-use crate::syscall::Value;
 use crate::syscall::names::socket;
+use crate::syscall::{SockAddr, Value};
 
 fn tell(events: Vec<Event>) -> (Story, Vec<Told>) {
     let mut story = Story::new(Options::default());
@@ -187,11 +187,15 @@ fn a_socket_on_its_way_between_processes_lives_on() {
 
 #[test]
 fn the_time_until_an_answer_is_the_asker_s() {
-    let took = |events| {
+    let after = |events| {
         tell(events)
             .1
             .iter()
-            .map(|told| told.took)
+            .map(|told| {
+                // The calls themselves took no time.
+                assert!(told.took.is_none_or(|took| took == 0));
+                told.after
+            })
             .collect::<Vec<_>>()
     };
     let asks = vec![
@@ -201,14 +205,19 @@ fn the_time_until_an_answer_is_the_asker_s() {
         recvfrom(3, b"c", 1, 9).on(3, 1).at(5 * MS, 0).done(),
         recvfrom(3, b"d", 1, 9).on(3, 1).at(9 * MS, 0).done(),
     ];
-    assert_eq!(took(asks), [None, None, None, Some(3 * MS), None]);
+    assert_eq!(after(asks), [None, None, None, Some(3 * MS), None]);
     let answers = vec![
         makes(3, 1).done(),
         recvfrom(3, b"a", 1, 9).on(3, 1).at(MS, 0).done(),
         sendto(3, b"b").on(3, 1).at(4 * MS, 0).done(),
         recvfrom(3, b"c", 1, 9).on(3, 1).at(90 * MS, 0).done(),
     ];
-    assert_eq!(took(answers), [None, None, Some(3 * MS), None]);
+    assert_eq!(after(answers), [None, None, Some(3 * MS), None]);
+    let mut greeted = connected(3, 1);
+    greeted.push(recvfrom(3, b"220", 3, 9).on(3, 1).at(MS, 0).done());
+    greeted.push(sendto(3, b"EHLO").on(3, 1).at(5 * MS, 0).done());
+    greeted.push(recvfrom(3, b"250", 3, 9).on(3, 1).at(7 * MS, 0).done());
+    assert_eq!(after(greeted)[2..], [None, None, Some(2 * MS)]);
 }
 
 #[test]
@@ -267,6 +276,169 @@ fn polling_for_an_answer_is_waiting_for_it() {
     }
     assert!(story.tick(1_400 * MS).is_empty());
     assert_eq!(story.tick(1_500 * MS).len(), 1);
+}
+
+/// epoll_wait(2), which names no socket.
+fn epolls(count: i64) -> Act {
+    let args = vec![
+        ("epfd", Value::Fd(9)),
+        ("events", Value::Pointer(0x7ffc_0000_1000)),
+        ("maxevents", Value::Int(64)),
+        ("timeout", Value::Int(-1)),
+    ];
+    Act::new(Sysno::epoll_wait, args).gives(count)
+}
+
+fn connected(fd: i32, id: u64) -> Vec<Event> {
+    vec![
+        makes(fd.into(), id).done(),
+        connect(fd, inet([1, 2, 3, 4], 80)).on(fd, id).done(),
+    ]
+}
+
+/// At which tenths of a second something is said to be waited for, and of which conversation.
+fn reminders(events: Vec<Event>) -> Vec<(u64, u64)> {
+    let mut story = tell(events).0;
+    let mut said = Vec::new();
+    for tenth in 0..700 {
+        let told = story.tick(tenth * 100 * MS);
+        said.extend(
+            told.iter()
+                .map(|told| (tenth, told.conversation.as_ref().unwrap().number)),
+        );
+    }
+    said
+}
+
+#[test]
+fn whoever_sits_in_epoll_wait_waits_for_what_was_asked() {
+    let mut events = connected(3, 1);
+    events.push(sendto(3, b"?").on(3, 1).at(500 * MS, 0).done());
+    events.push(epolls(0).at(600 * MS, MS).waiting());
+    assert_eq!(reminders(events), [(15, 1), (105, 1), (605, 1)]);
+
+    // Another process's wait is not for this one.
+    let mut events = connected(3, 1);
+    events.push(sendto(3, b"?").on(3, 1).at(500 * MS, 0).done());
+    events.push(epolls(0).by(200, 200).at(600 * MS, MS).waiting());
+    assert_eq!(reminders(events), []);
+
+    // It has its answer.
+    let mut events = connected(3, 1);
+    events.push(sendto(3, b"?").on(3, 1).at(500 * MS, 0).done());
+    events.push(recvfrom(3, b"!", 1, 9).on(3, 1).at(550 * MS, 0).done());
+    events.push(epolls(0).at(600 * MS, MS).waiting());
+    assert_eq!(reminders(events), []);
+}
+
+#[test]
+fn a_server_that_should_speak_first_is_waited_for() {
+    for wait in [
+        polls(3, 0).on(3, 1).waiting(),
+        receiving(3, 100).on(3, 1).waiting(),
+        epolls(0).waiting(),
+    ] {
+        let mut events = connected(3, 1);
+        events.push(wait);
+        assert_eq!(reminders(events), [(10, 1), (100, 1), (600, 1)]);
+    }
+    // And after its greeting, when it is its turn again.
+    let mut events = connected(3, 1);
+    events.push(recvfrom(3, b"220", 3, 9).on(3, 1).at(MS, 0).done());
+    events.push(sendto(3, b"EHLO").on(3, 1).at(200 * MS, 0).done());
+    events.push(polls(3, 0).on(3, 1).at(200 * MS, 0).waiting());
+    assert_eq!(reminders(events), [(12, 1), (102, 1), (602, 1)]);
+}
+
+/// A server with an idle peer: neither it nor the listener is waited for.
+fn serving() -> Vec<Event> {
+    let peer = inet([1, 2, 3, 4], 5);
+    vec![
+        makes(3, 1).done(),
+        listen(3).on(3, 1).done(),
+        accept(3, peer).on(3, 1).on(4, 2).gives(4).done(),
+        recvfrom(4, b"?", 1, 9).on(4, 2).done(),
+        sendto(4, b"!").on(4, 2).done(),
+    ]
+}
+
+#[test]
+fn an_idle_server_is_quiet_however_it_waits() {
+    let both = || polls(3, 0).on(3, 1).on(4, 2);
+    for wait in [both(), epolls(0), polls(4, 0).on(4, 2)] {
+        let mut events = serving();
+        events.push(wait.waiting());
+        assert_eq!(reminders(events), []);
+    }
+    for wait in [both(), epolls(0)] {
+        let mut events = serving();
+        events.push(wait.at(MS, 3000 * MS).done());
+        assert!(tell(events).1.last().unwrap().folds);
+    }
+    // What goes to syslog wants no answer.
+    let log = (libc::AF_UNIX, libc::SOCK_DGRAM, 0);
+    let mut events = serving();
+    events.push(makes_kind(5, 3, log).done());
+    let to = SockAddr::UnixPath(b"/dev/log".to_vec());
+    events.push(connect(5, to).on_kind(5, 3, log).done());
+    events.push(sendto(5, b"<6>up").on_kind(5, 3, log).done());
+    events.push(epolls(0).waiting());
+    assert_eq!(reminders(events), []);
+}
+
+#[test]
+fn a_poll_that_waited_in_vain_is_told_as_a_timeout() {
+    for poll in [polls(3, 0).on(3, 1), epolls(0)] {
+        let mut events = connected(3, 1);
+        events.push(poll.at(MS, 3000 * MS).done());
+        let told = tell(events).1.pop().unwrap();
+        assert!(!told.folds);
+        assert_eq!(told.meaning, Some(Meaning::TimedOut(3000 * MS)));
+        assert_eq!(told.stage, Some(Stage::Receive));
+        assert_eq!(told.conversation.unwrap().number, 1);
+    }
+    // A look is no wait, and a program that polls in a loop says the same only so often.
+    let mut events = connected(3, 1);
+    for (time, took) in [
+        (1, 50),
+        (100, 1000),
+        (1200, 1000),
+        (2300, 1000),
+        (3400, 2000),
+    ] {
+        events.push(polls(3, 0).on(3, 1).at(time * MS, took * MS).done());
+    }
+    let folds: Vec<_> = tell(events).1[2..].iter().map(|told| told.folds).collect();
+    assert_eq!(folds, [true, false, true, true, false]);
+}
+
+#[test]
+fn again_after_a_block_is_a_timeout() {
+    let last = |calls: Vec<Act>| {
+        let mut events = vec![makes(3, 1).done()];
+        events.extend(calls.into_iter().map(|act| act.on(3, 1).done()));
+        let told = tell(events).1.pop().unwrap();
+        (told.folds, told.meaning)
+    };
+    let again = |took| recvfrom(3, b"", 0, 9).fails(libc::EAGAIN).at(MS, took);
+    let timeout = (false, Some(Meaning::TimedOut(2000 * MS)));
+    assert_eq!(last(vec![again(2000 * MS)]), timeout);
+    let send = sendto(3, b"x").fails(libc::EAGAIN).at(MS, 2000 * MS);
+    assert_eq!(last(vec![send]), timeout);
+    assert!(last(vec![again(MS)]).0);
+    // Such a call never blocks, however long the machine was busy with others.
+    let mut look = again(2000 * MS);
+    look.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x40);
+    assert!(last(vec![look]).0);
+    let flags = Act::new(
+        Sysno::fcntl,
+        vec![
+            ("fd", Value::Fd(3)),
+            ("cmd", Value::Int(libc::F_SETFL.into())),
+            ("arg", Value::Hex(libc::O_NONBLOCK as u64)),
+        ],
+    );
+    assert!(last(vec![flags, again(2000 * MS)]).0);
 }
 
 #[test]

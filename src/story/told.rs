@@ -20,8 +20,10 @@ pub struct Told {
     pub stage: Option<Stage>,
     /// What it means.
     pub meaning: Option<Meaning>,
-    /// How long someone waited for it, where that is worth saying: a handshake, an answer, a call that blocked.
+    /// How long someone waited for it, where that is worth saying: a handshake, a call that blocked.
     pub took: Option<Nanos>,
+    /// How long after the other side's latest turn an answer came, where that is worth saying. What the program did meanwhile is in it.
+    pub after: Option<Nanos>,
     /// Whether it is only counted, not shown: set-up and polling that went well.
     pub folds: bool,
     /// How much it matters.
@@ -39,6 +41,7 @@ impl Told {
             stage: None,
             meaning: None,
             took: None,
+            after: None,
             folds: false,
             importance: Importance::Ordinary,
         }

@@ -28,7 +28,7 @@ pub fn name(errno: i32) -> Option<&'static str> {
     names().get(u64::try_from(errno).ok()?)
 }
 
-/// What an errno means to the person who reads the trace, for a call of that role. Empty where nothing is known.
+/// What an errno means to the person who reads the trace, for a call of that role. Empty where that is no more than strerror(3) says.
 pub fn meaning(errno: i32, role: Role) -> &'static str {
     let of = |wanted| {
         MEANINGS
@@ -36,10 +36,31 @@ pub fn meaning(errno: i32, role: Role) -> &'static str {
             .find(|(of, number, _)| *of == wanted && *number == errno)
             .map(|(.., words)| *words)
     };
-    of(Some(role))
-        .or_else(|| of(None))
-        .unwrap_or_else(|| Errno::new(errno).description().unwrap_or(""))
+    of(Some(role)).or_else(|| of(None)).unwrap_or_default()
 }
+
+/// Why a call failed, in words that say more than the system's own, which stand beside the error's name anyway; otherwise empty.
+pub fn reason(call: &Call) -> &'static str {
+    let Some(errno) = call.outcome.errno() else {
+        return "";
+    };
+    let [family, kind, protocol, ..] = call.raw.args;
+    // The type's own bits (SOCK_TYPE_MASK in include/linux/net.h).
+    let datagram = kind & 0xf == libc::SOCK_DGRAM as u64;
+    let privileged = matches!((kind & 0xf) as i32, libc::SOCK_RAW | SOCK_PACKET)
+        || family == libc::AF_PACKET as u64;
+    let echo = protocol == libc::IPPROTO_ICMP as u64 || protocol == libc::IPPROTO_ICMPV6 as u64;
+    match (call.row.role, errno) {
+        (Role::Create, libc::EACCES | libc::EPERM) if datagram && echo => {
+            "not allowed: this process is in no group of net.ipv4.ping_group_range"
+        }
+        (Role::Create, libc::EACCES | libc::EPERM) if !privileged => "",
+        (role, _) => meaning(errno, role),
+    }
+}
+
+/// SOCK_PACKET (include/linux/net.h), the old way to packets.
+const SOCK_PACKET: i32 = 10;
 
 /// Whether a failed call is an ordinary step on the way rather than something gone wrong.
 pub fn is_normal(call: &Call) -> bool {
@@ -110,7 +131,6 @@ const MEANINGS: &[(Option<Role>, i32, &str)] = &[
     (Some(Role::Receive), libc::ECONNREFUSED, "nobody listens there: an earlier datagram was refused"),
     (Some(Role::Receive), libc::ECONNRESET, "the peer broke the connection off (RST)"),
     (Some(Role::Receive), libc::ETIMEDOUT, "the peer no longer answers: the connection is given up"),
-    (Some(Role::Receive), libc::ENOTCONN, "not connected"),
     (Some(Role::Send), libc::EAGAIN, "no room yet: the peer is slow; would block"),
     (Some(Role::Send), libc::EPIPE, "the peer has closed: nothing can be sent any more"),
     (Some(Role::Send), libc::ECONNRESET, "the peer broke the connection off (RST)"),
@@ -127,6 +147,8 @@ const MEANINGS: &[(Option<Role>, i32, &str)] = &[
     (Some(Role::Create), libc::ESOCKTNOSUPPORT, "this family has no such type of socket"),
     (Some(Role::Create), libc::EACCES, "not allowed: raw and packet sockets need a privilege"),
     (Some(Role::Create), libc::EPERM, "not allowed: raw and packet sockets need a privilege"),
+    (Some(Role::IoUring), libc::ENOSYS, "no io_uring here: programs then use ordinary calls"),
+    (Some(Role::IoUring), libc::EPERM, "not allowed: kernel.io_uring_disabled or a sandbox forbids it"),
     (Some(Role::Setup), libc::ENOPROTOOPT, "this socket has no such option"),
     (Some(Role::Setup), libc::ENOTTY, "not a terminal, and no such request for a socket"),
     (Some(Role::Setup), libc::ENODEV, "no such network interface"),
@@ -141,18 +163,10 @@ const MEANINGS: &[(Option<Role>, i32, &str)] = &[
     (None, 514, "a signal interrupted it; it starts again if there is no handler"),
     (None, 516, "a signal interrupted it; it goes on where it was"),
     (None, libc::EBADF, "no such descriptor: never opened, or closed already"),
-    (None, libc::ENOTSOCK, "the descriptor is no socket"),
     (None, libc::EFAULT, "a pointer leads nowhere"),
-    (None, libc::EINVAL, "an argument makes no sense here"),
     (None, libc::EMFILE, "the process has no descriptor left (ulimit -n)"),
     (None, libc::ENFILE, "the machine has no file left to open"),
-    (None, libc::ENOMEM, "no memory left"),
-    (None, libc::ENOBUFS, "no buffer space left"),
-    (None, libc::EPERM, "not allowed"),
-    (None, libc::EACCES, "not allowed"),
     (None, libc::EPIPE, "the other end is closed"),
-    (None, libc::ENOTCONN, "not connected"),
-    (None, libc::EISCONN, "already connected"),
     (None, libc::ECONNRESET, "the peer broke the connection off (RST)"),
     (None, libc::ECONNREFUSED, "nobody listens there"),
     (None, libc::ECONNABORTED, "the connection was broken off"),
@@ -160,14 +174,8 @@ const MEANINGS: &[(Option<Role>, i32, &str)] = &[
     (None, libc::EHOSTUNREACH, "no way to that host: it is down, or a router or firewall says no"),
     (None, libc::ENETUNREACH, "no route to that network from here"),
     (None, libc::ENETDOWN, "the network interface is down"),
-    (None, libc::EHOSTDOWN, "the host is down"),
-    (None, libc::EADDRINUSE, "the address is taken"),
     (None, libc::EADDRNOTAVAIL, "this machine has no such address"),
-    (None, libc::EAFNOSUPPORT, "the family is not supported"),
     (None, libc::EOPNOTSUPP, "this socket cannot do that"),
-    (None, libc::EMSGSIZE, "the message is too long"),
-    (None, libc::EDESTADDRREQ, "a destination is missing"),
     (None, libc::ENOPROTOOPT, "no such option"),
     (None, libc::ENOSYS, "this kernel has no such call, or a sandbox forbids it"),
-    (None, libc::ENOENT, "no such file"),
 ];

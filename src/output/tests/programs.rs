@@ -183,3 +183,62 @@ fn conversations_that_end_without_a_close() {
     ];
     assert_snapshot!(screen(steps, file()));
 }
+
+#[test]
+fn a_wider_terminal_never_shows_less() {
+    let shown = |width| {
+        let text = screen(client(), wide(width));
+        let line = text
+            .lines()
+            .find(|line| line.contains("recvfrom(5"))
+            .unwrap();
+        let quoted = line.split('"').nth(1).unwrap_or_default();
+        (quoted.len(), line.to_owned())
+    };
+    let mut before = 0;
+    // Below that the meaning leaves the line, which then has more room for data.
+    for width in 100..260 {
+        let (now, line) = shown(width);
+        assert!(now >= before, "{width} columns show less: {line}");
+        before = now;
+    }
+    assert_eq!(before, shown(1000).0);
+}
+
+#[test]
+fn several_processes_on_a_narrow_terminal() {
+    let mut steps = several();
+    let kind = (libc::AF_INET, libc::SOCK_STREAM | 0x80800, 6);
+    let close = close(6).on(6, 9).by(201, 201).releases(9).at(8 * MS, 9);
+    steps.insert(
+        6,
+        makes_kind(6, 9, kind)
+            .by(201, 201)
+            .at(7 * MS, 9)
+            .done()
+            .into(),
+    );
+    steps.insert(7, close.done().into());
+    let text = screen(steps, wide(60));
+    let longest = text.lines().map(|line| line.chars().count()).max();
+    assert!(longest.unwrap() <= 60, "{text}");
+    for name in [
+        "SOCK_STREAM",
+        "SOCK_NONBLOCK",
+        "SOCK_CLOEXEC",
+        "IPPROTO_TCP",
+    ] {
+        assert!(text.contains(name), "{name} is whole in {text}");
+    }
+    assert_snapshot!(text);
+}
+
+#[test]
+fn columns_of_a_file_stay_where_they_are() {
+    let sockets = (1..=12).map(|id| makes(3, id).at(id * MS, 9).done());
+    let columns: BTreeSet<_> = screen(sockets, file())
+        .lines()
+        .map(|line| line.find("create"))
+        .collect();
+    assert_eq!(columns.len(), 1);
+}

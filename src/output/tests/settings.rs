@@ -276,6 +276,57 @@ fn files_show_their_paths() {
     act.event.descriptors.push((3, path));
     assert_eq!(
         screen([act.done()], file()),
-        "   0.0ms              close(3</etc/ho\\33sts>) = 0\n"
+        "   0.0ms               close(3</etc/ho\\33sts>) = 0\n"
     );
+}
+
+#[test]
+fn no_line_says_a_time_twice() {
+    let steps = || {
+        vec![
+            started(100, None, "nc", 0),
+            makes(3, 1).at(MS, 9000).done(),
+            connect(3, inet([10, 0, 0, 1], 7))
+                .on(3, 1)
+                .at(2 * MS, 30 * MS)
+                .done(),
+            polls(3, 0).on(3, 1).at(40 * MS, 3000 * MS).done(),
+            sendto(3, b"?").on(3, 1).at(3100 * MS, 9000).done(),
+            recvfrom(3, b"!", 1, 9)
+                .on(3, 1)
+                .at(4000 * MS, 20 * MS)
+                .done(),
+            recvfrom(3, b"!", 1, 9)
+                .on(3, 1)
+                .at(4100 * MS, 20 * MS)
+                .done(),
+        ]
+    };
+    let durations = Settings {
+        durations: Some(6),
+        ..file()
+    };
+    assert_snapshot!([screen(steps(), file()), screen(steps(), durations)].join("\n"));
+}
+
+#[test]
+fn a_program_without_sockets_is_said_to_be_one_where_all_is_shown() {
+    let quiet = || {
+        let mut run = vec![started(100, None, "tr\u{1b}ue", 0)];
+        run.push(exited(100, 0, vec![], MS));
+        run
+    };
+    let all = || Settings {
+        says_nothing: true,
+        ..file()
+    };
+    assert_eq!(
+        screen(quiet(), all()),
+        "sockstrace: tr\\33ue made no calls on sockets\n"
+    );
+    assert_eq!(screen(quiet(), file()), "");
+    assert!(!screen(client(), all()).contains("made no calls"));
+    // Even calls that are only counted are calls.
+    let counted = || vec![started(100, None, "x", 0), setsockopt(3).on(3, 1).done()];
+    assert!(!screen(counted(), all()).contains("made no calls"));
 }
