@@ -159,9 +159,9 @@ pub(super) struct Times {
     #[arg(default_missing_value = "time", value_parser = stamp, conflicts_with = "clock")]
     pub absolute_timestamps: Option<Stamp>,
 
-    /// Begin lines with the time since the call before
+    /// Begin lines with the time since the line before
     ///
-    /// It runs from the beginning of one call to the beginning of the next.
+    /// It runs from the beginning of one call that is shown to the beginning of the next one.
     /// The long form is --relative-timestamps=PRECISION: s, ms, us or ns.
     #[arg(short = 'r')]
     pub relative: bool,
@@ -171,8 +171,9 @@ pub(super) struct Times {
     #[arg(default_missing_value = "us", value_parser = precision)]
     pub relative_timestamps: Option<Precision>,
 
-    /// End lines with the time spent in the call, <0.000123>
+    /// Show the time spent in each call behind its result, <0.000123>
     ///
+    /// It stands before the meaning, which doesn't repeat it then.
     /// The long form is --syscall-times=PRECISION: s, ms, us or ns.
     #[arg(short = 'T')]
     pub call_times: bool,

@@ -45,7 +45,7 @@ pub struct Options {
     pub strings: Strings,
     /// `-t`: the time before each line.
     pub stamp: Stamp,
-    /// `-r`: also show the time since the previous call began, this precise.
+    /// `-r`: also show the time since the line before, from beginning to beginning, this precise.
     pub relative: Option<Precision>,
     /// `-T`: show the time spent in each call as strace does, this precise.
     pub call_times: Option<Precision>,
