@@ -186,11 +186,7 @@ impl Layout {
         self.stage = width(&head) + self.number + 1;
         let paint = line.number.map_or(Paint::Plain, Paint::Conversation);
         head.push((
-            format!(
-                "{} {}  ",
-                padded(&number, self.number),
-                padded(line.stage, STAGE)
-            ),
+            format!("{number:>0$} {1}  ", self.number, padded(line.stage, STAGE)),
             paint,
         ));
         head
