@@ -310,6 +310,14 @@ fn short_help_names_only_flags_that_exist() {
 }
 
 #[test]
+fn all_texts_say_the_same_of_r() {
+    let manual = read("man/sockstrace.1");
+    for text in [printed("-h"), printed("--help"), manual] {
+        assert!(text.contains("time since the line before"), "{text}");
+    }
+}
+
+#[test]
 fn the_readme_shows_only_flags_that_exist() {
     let known = flags();
     let readme = read("README.md");

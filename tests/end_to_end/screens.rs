@@ -129,3 +129,59 @@ fn sockets_from_before_are_known() {
         trace.find("read", "\"welcome\\n\"");
     }
 }
+
+#[test]
+fn whoever_waits_in_epoll_is_seen_to_wait_and_to_give_up() {
+    let port = servers::silent().port();
+    let code = format!(
+        "import select, socket\n\
+         s = socket.create_connection(('127.0.0.1', {port})); s.sendall(b'?')\n\
+         e = select.epoll(); e.register(s, select.EPOLLIN); e.poll(1.3)\n\
+         s.settimeout(0.2)\n\
+         try: s.recv(1)\n\
+         except TimeoutError: pass\n\
+         s.settimeout(None)\n\
+         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, bytes(8) + (150_000).to_bytes(8, 'little'))\n\
+         try: s.recv(1)\n\
+         except BlockingIOError: pass"
+    );
+    for engine in ENGINES {
+        let python = [text(&installed("python3")), "-c", &code].map(str::to_owned);
+        let (outcome, trace) = traced(&["--engine", engine], &python);
+        outcome.exited(0);
+        trace.has(&format!("still waiting for 127.0.0.1:{port}"));
+        let wait = trace.find("epoll_wait", "");
+        assert!(wait.meaning.starts_with("timed out after 1.3s"), "{trace}");
+        let limited = trace.find("recvfrom", "");
+        assert!(limited.result.contains("EAGAIN"), "{trace}");
+        assert!(limited.meaning.contains("timed out after 1"), "{trace}");
+    }
+}
+
+#[test]
+fn program_without_sockets_is_said_to_be_one() {
+    let said = |options: &[&str]| run(sockstrace(options, &["true"])).exited(0).stderr.text();
+    assert_eq!(said(&[]), "sockstrace: true made no calls on sockets\n");
+    for filter in [
+        &["-e", "connect"][..],
+        &["-z"],
+        &["-q"],
+        &["-e", "signal=none"],
+        &["--no-follow"],
+    ] {
+        assert_eq!(said(filter), "", "{filter:?}");
+    }
+    assert!(!said(&["-c"]).contains("no calls"));
+}
+
+#[test]
+fn what_starts_processes_is_shown_where_it_is_named() {
+    for names in ["execve,fork,vfork,clone,clone3", "%process"] {
+        let (outcome, trace) = traced(&["-e", names], &["sh", "-c", "/bin/true; exit 0"]);
+        outcome.exited(0);
+        assert_eq!(trace.find("execve", "/bin/true").value(), Some(0));
+        let makers = ["fork", "vfork", "clone", "clone3"];
+        let made = makers.iter().flat_map(|name| trace.named(name)).count();
+        assert_eq!(made, 1, "{trace}");
+    }
+}
