@@ -4,7 +4,9 @@ use super::calls::{selected, stage};
 use super::conversation::{Link, Part, awaited};
 use super::conversations::Conversations;
 use super::{Awaited, Conversation, Importance, Meaning, Stage, Story, Told, What, Who, bytes};
-use crate::syscall::{Outcome, Role};
+use syscalls::Sysno;
+
+use crate::syscall::{Outcome, Role, table};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 /// After how long something still waited for is said to be: 1, 10 and 60 s.
@@ -67,13 +69,14 @@ impl Story {
                 }
             }
         }
+        let connects = self.tells_of(Sysno::connect);
         for conversation in self.conversations.iter_mut() {
             let Link::Connecting { since, pid, tid } = conversation.link else {
                 continue;
             };
             let elapsed = now.saturating_sub(since);
             // A connect(2) that blocks is in flight, and was told of above.
-            if due(elapsed, &mut conversation.silence.reminded) {
+            if due(elapsed, &mut conversation.silence.reminded) && connects {
                 let who = self.processes.who(pid, tid);
                 said.push(still_waiting(
                     who,
@@ -104,7 +107,12 @@ impl Story {
             .filter(|event| event.call.row.role != Role::Poll)
             .filter_map(|event| Self::subject(event))
             .collect();
-        polls.retain(|event| event.call.row.role == Role::Poll);
+        let receives = table::rows()
+            .iter()
+            .any(|row| row.role == Role::Receive && self.tells_of(row.number));
+        polls.retain(|event| {
+            event.call.row.role == Role::Poll && (receives || selected(&self.options, event))
+        });
         polls.sort_by_key(|event| (event.start, event.tid));
         for event in polls {
             let mut awaited = waited_for(&mut self.conversations, event);

@@ -298,7 +298,14 @@ fn connected(fd: i32, id: u64) -> Vec<Event> {
 
 /// At which tenths of a second something is said to be waited for, and of which conversation.
 fn reminders(events: Vec<Event>) -> Vec<(u64, u64)> {
-    let mut story = tell(events).0;
+    reminders_with(Options::default(), events)
+}
+
+fn reminders_with(options: Options, events: Vec<Event>) -> Vec<(u64, u64)> {
+    let mut story = Story::new(options);
+    for event in events {
+        story.tell(event);
+    }
     let mut said = Vec::new();
     for tenth in 0..700 {
         let told = story.tick(tenth * 100 * MS);
@@ -316,6 +323,17 @@ fn whoever_sits_in_epoll_wait_waits_for_what_was_asked() {
     events.push(sendto(3, b"?").on(3, 1).at(500 * MS, 0).done());
     events.push(epolls(0).at(600 * MS, MS).waiting());
     assert_eq!(reminders(events), [(15, 1), (105, 1), (605, 1)]);
+
+    // Who asked for other calls alone is not told.
+    for (calls, lines) in [("connect,close", 0), ("epoll_wait", 3), ("read", 3)] {
+        let mut events = connected(3, 1);
+        events.push(epolls(0).waiting());
+        let options = Options {
+            shown: Selection::parse(calls).ok(),
+            ..Options::default()
+        };
+        assert_eq!(reminders_with(options, events).len(), lines, "{calls}");
+    }
 
     // Another process's wait is not for this one.
     let mut events = connected(3, 1);
