@@ -124,19 +124,22 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
             narrate(inbox, story, output, clock)
         })
         .map_err(|error| lost("cannot start a thread", error))?;
-    let mut narrator = Some(narrator);
-    let mut written = Ok(());
+    let (mut narrator, mut farewell) = (Some((narrator, name)), None);
     let Finished { status, stops } = Engine::new(trace, config, outbox).run(|status| {
-        written = narrator
-            .take()
-            .map_or(Ok(()), |narrator| join(narrator, &name));
-        if let Some(report) = report.take() {
-            report.send(status);
-        }
+        // On a thread of its own: the program's children are not to wait for the trace's reader.
+        let (narrator, report) = (narrator.take(), report.take());
+        farewell = Some(thread::spawn(move || {
+            let written = narrator.map_or(Ok(()), |(narrator, name)| join(narrator, &name));
+            report.into_iter().for_each(|report| report.send(status));
+            written
+        }));
     });
-    if let Some(narrator) = narrator {
-        written = join(narrator, &name);
-    }
+    let written = match (narrator, farewell) {
+        (Some((narrator, name)), _) => join(narrator, &name),
+        (None, farewell) => farewell
+            .and_then(|farewell| farewell.join().ok())
+            .unwrap_or(Ok(())),
+    };
     if debug_engine {
         complain(&format!("engine: {stops} stops"));
     }

@@ -62,6 +62,11 @@ pub enum Effect {
         /// Whether execve closes them.
         on: bool,
     },
+    /// The open file description behind `fd` is in a message now (SCM_RIGHTS), and lives on until somebody receives it.
+    Passes {
+        /// The sender's descriptor.
+        fd: i32,
+    },
     /// The thread has a table of its own from now on: unshare(CLONE_FILES), close_range(CLOSE_RANGE_UNSHARE). Comes first.
     UnsharesTable,
 }
@@ -104,6 +109,10 @@ pub fn effects(call: &Call) -> Vec<Effect> {
         Sysno::fcntl => fcntl(args, result),
         Sysno::ioctl => ioctl(args, result),
         Sysno::recvmsg | Sysno::recvmmsg => received(call),
+        Sysno::sendmsg | Sysno::sendmmsg => passed(call)
+            .into_iter()
+            .map(|passed| Effect::Passes { fd: passed.fd })
+            .collect(),
         Sysno::getsockopt => peer_pidfd(call),
         Sysno::unshare if args[0] & libc::CLONE_FILES as u64 != 0 => vec![Effect::UnsharesTable],
         // It changes the mask of a signalfd that is there already.
@@ -215,18 +224,8 @@ fn received(call: &Call) -> Vec<Effect> {
         call.raw.args[3]
     };
     let cloexec = flags & libc::MSG_CMSG_CLOEXEC as u64 != 0;
-    let Some(argument) = call.args.get(1).map(|arg| &arg.value) else {
-        return Vec::new();
-    };
-    let several = argument
-        .items()
-        .iter()
-        .filter_map(|message| message.field("msg_hdr"));
-    let controls = std::iter::once(argument)
-        .chain(several)
-        .filter_map(|header| header.field("msg_control"));
-    let passed = controls.flat_map(control::descriptors);
-    passed
+    passed(call)
+        .into_iter()
         .map(|passed| match passed.pidfd {
             false => Effect::Opens {
                 fd: passed.fd,
@@ -239,6 +238,22 @@ fn received(call: &Call) -> Vec<Effect> {
                 cloexec: true,
             },
         })
+        .collect()
+}
+
+/// The descriptors in the control messages of a call.
+fn passed(call: &Call) -> Vec<control::Descriptor> {
+    let Some(argument) = call.args.get(1).map(|arg| &arg.value) else {
+        return Vec::new();
+    };
+    let several = argument
+        .items()
+        .iter()
+        .filter_map(|message| message.field("msg_hdr"));
+    std::iter::once(argument)
+        .chain(several)
+        .filter_map(|header| header.field("msg_control"))
+        .flat_map(control::descriptors)
         .collect()
 }
 

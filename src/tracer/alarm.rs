@@ -31,6 +31,9 @@ const WATCHED: [i32; 9] = [
     libc::SIGTSTP,
 ];
 
+/// Those among them by which people end a program.
+const ENDING: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
+
 /// A signal that came to us.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
@@ -38,8 +41,6 @@ pub struct Received {
     pub signal: i32,
     /// Who sent it; 0 for the kernel.
     pub sender: i32,
-    /// Whether it came by way of the process in front of us (`--no-wait`).
-    pub relayed: bool,
     /// When.
     pub at: Instant,
 }
@@ -48,6 +49,7 @@ pub struct Received {
 struct Shared {
     tracer: AtomicI32,
     ringing: AtomicBool,
+    ends: AtomicBool,
     received: Mutex<Vec<Received>>,
 }
 
@@ -121,6 +123,22 @@ pub fn read_signal(descriptor: i32) -> (i32, i32) {
     }
 }
 
+/// Waits for a watched signal, blocked in the calling thread: its number and its sender, 0 for the kernel. Allocates nothing.
+pub fn take_signal() -> (i32, i32) {
+    let set = set_of(&WATCHED);
+    let mut info = MaybeUninit::<libc::siginfo_t>::uninit();
+    loop {
+        // SAFETY: both point to valid objects; info is written where a signal is returned.
+        unsafe {
+            let signal = libc::sigwaitinfo(&raw const set, info.as_mut_ptr());
+            if signal > 0 {
+                let info = info.assume_init();
+                return (signal, if info.si_code <= 0 { info.si_pid() } else { 0 });
+            }
+        }
+    }
+}
+
 /// Passes a signal to the tracer behind this process, with the number of its first sender.
 pub fn relay(tracer: i32, signal: i32, sender: i32) {
     let value = libc::sigval {
@@ -128,6 +146,17 @@ pub fn relay(tracer: i32, signal: i32, sender: i32) {
     };
     // SAFETY: a signal to our own unreaped child.
     unsafe { libc::sigqueue(tracer, signal, value) };
+}
+
+/// Ends this process by a signal, as if it had not been blocked.
+fn end_by(signal: i32) {
+    let set = set_of(&[signal]);
+    // SAFETY: a valid signal and set; raise sends it to this thread, where it is unblocked.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+    }
 }
 
 extern "C" fn nothing(_: i32) {}
@@ -161,6 +190,16 @@ impl Alarm {
         if !self.shared.ringing.swap(true, Ordering::AcqRel) {
             self.interrupt();
         }
+    }
+
+    /// Whether the tracer is to look at something else than its tracees.
+    pub fn is_ringing(&self) -> bool {
+        self.shared.ringing.load(Ordering::Acquire)
+    }
+
+    /// From now on a signal that asks us to end does so.
+    pub fn end_by_signals(&self) {
+        self.shared.ends.store(true, Ordering::Release);
     }
 
     /// The tracer is awake.
@@ -206,21 +245,23 @@ impl Alarm {
             };
             if signal > 0 {
                 // SAFETY: the kernel filled info; si_pid is meaningful for codes of a sending process, si_value for SI_QUEUE.
-                let (relayed, sender) = unsafe {
+                let sender = unsafe {
                     let info = info.assume_init();
                     let relayed =
                         info.si_code == libc::SI_QUEUE && info.si_pid() == libc::getppid();
-                    let sender = match info.si_code {
+                    match info.si_code {
+                        // By way of the process in front of us (`--no-wait`), which names the first sender.
                         _ if relayed => info.si_value().sival_ptr as usize as i32,
                         ..=0 => info.si_pid(),
                         _ => 0,
-                    };
-                    (relayed, sender)
+                    }
                 };
+                if self.shared.ends.load(Ordering::Acquire) && ENDING.contains(&signal) {
+                    end_by(signal);
+                }
                 let received = Received {
                     signal,
                     sender,
-                    relayed,
                     at: Instant::now(),
                 };
                 self.shared

@@ -1,7 +1,7 @@
 //! A call from its entry stop to its exit stop.
 
 use super::abi;
-use super::descriptors::TableId;
+use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
 use super::memory::TraceeMemory;
@@ -9,9 +9,12 @@ use super::procfs;
 use super::stopped::{Gone, Stopped};
 use super::tracees::{Calling, Doing, Undo};
 use crate::syscall::{
-    self, Call, Data, Effect, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value, effects,
-    enter, finish,
+    self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value,
+    effects, enter, finish,
 };
+
+/// The result of a call that restart_syscall(2) takes up again (include/linux/errno.h).
+const ERESTART_RESTARTBLOCK: i64 = 516;
 
 /// The most sockets that one call's event names.
 const DESCRIPTORS: usize = 1024;
@@ -25,11 +28,21 @@ impl Engine {
         raw: Raw,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
+        let interrupted = self.new_call(tid);
         let row = if arch == abi::AUDIT_ARCH {
+            self.note_sandbox(tid, &raw);
             syscall::row(raw.number)
         } else {
             None
         };
+        if let Some(entry) = interrupted
+            && raw.number == libc::SYS_restart_syscall as u64
+        {
+            let calling = self.calling(tid, entry);
+            self.set_doing(tid, calling);
+            self.resume(stopped, 0);
+            return Ok(());
+        }
         let Some(row) = row else {
             self.resume(stopped, 0);
             return Ok(());
@@ -44,10 +57,8 @@ impl Engine {
             stopped.skip_call()?;
         }
         if self.relevant(tid, row, &raw) {
-            let calling = self.calling(tid, row, raw);
-            if let Some(thread) = self.tracees.threads.get_mut(&tid) {
-                thread.doing = Doing::Calling(Box::new(calling));
-            }
+            let calling = self.calling(tid, enter(row, raw, &TraceeMemory::of(tid)));
+            self.set_doing(tid, calling);
         }
         self.resume(stopped, 0);
         Ok(())
@@ -82,9 +93,34 @@ impl Engine {
         self.config.named.contains(row.number as u64)
     }
 
-    fn calling(&mut self, tid: i32, row: &'static Row, raw: Raw) -> Calling {
+    /// A new call ends what was known of the one before; returns the one that a signal interrupted.
+    fn new_call(&mut self, tid: i32) -> Option<Entry> {
+        let thread = self.tracees.threads.get_mut(&tid)?;
+        thread.clone_flags = None;
+        thread.interrupted.take()
+    }
+
+    /// Notes that the call gives the process a filter of its own, if it succeeds.
+    fn note_sandbox(&mut self, tid: i32, raw: &Raw) {
+        let sandboxes = match raw.number as libc::c_long {
+            libc::SYS_seccomp => raw.args[0] <= libc::SECCOMP_SET_MODE_FILTER.into(),
+            libc::SYS_prctl => raw.args[0] == libc::PR_SET_SECCOMP as u64,
+            _ => false,
+        };
+        if sandboxes && let Some(thread) = self.tracees.threads.get_mut(&tid) {
+            thread.sandboxes = true;
+        }
+    }
+
+    fn set_doing(&mut self, tid: i32, calling: Calling) {
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
+            thread.doing = Doing::Calling(Box::new(calling));
+        }
+    }
+
+    fn calling(&mut self, tid: i32, entry: Entry) -> Calling {
         let memory = TraceeMemory::of(tid);
-        let entry = enter(row, raw, &memory);
+        let (row, raw) = (entry.row, entry.raw);
         let mut calling = Calling {
             entry,
             start: self.now(),
@@ -111,7 +147,7 @@ impl Engine {
         match row.role {
             // The descriptor is free from the moment when the kernel begins, and another thread may get its number before this one's
             // call is over: so the table forgets it now.
-            Role::Close => {
+            Role::Close if raw.number == libc::SYS_close as u64 => {
                 let closing = finish(
                     &calling.entry,
                     Outcome::Value(0),
@@ -122,7 +158,9 @@ impl Engine {
                 if effects.contains(&Effect::UnsharesTable) {
                     thread.table = self.descriptors.unshare(thread.table);
                 }
-                let changes = self.descriptors.apply(thread.table, &effects, &|_| None);
+                let changes = self
+                    .descriptors
+                    .apply(thread.table, &effects, &|_| Look::Other);
                 calling.before = changes.sockets;
                 calling.released = changes.released;
             }
@@ -149,6 +187,21 @@ impl Engine {
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
         let doing = self.child_call_left(&stopped)?;
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
+            thread.entered = false;
+            if std::mem::take(&mut thread.sandboxes)
+                && !error
+                && let Some(process) = self.tracees.processes.get_mut(&thread.pid)
+            {
+                process.call_by_call = true;
+            }
+            if error
+                && value == -ERESTART_RESTARTBLOCK
+                && let Doing::Calling(calling) = &doing
+            {
+                thread.interrupted = Some(calling.entry.clone());
+            }
+        }
         let Doing::Calling(calling) = doing else {
             self.resume(stopped, 0);
             return Ok(());
@@ -196,18 +249,23 @@ impl Engine {
         let pid = thread.pid;
         let mut sockets = calling.before;
         let mut released = calling.released;
-        if call.row.role != Role::Close {
+        let mut denied = false;
+        if call.raw.number != libc::SYS_close as u64 {
             let effects = effects(&call);
             if effects.contains(&Effect::UnsharesTable) {
                 thread.table = self.descriptors.unshare(thread.table);
             }
-            let look = |fd| procfs::socket(tid, fd);
+            let look = |fd| procfs::look(tid, fd);
             let changes = self.descriptors.apply(thread.table, &effects, &look);
+            denied = changes.denied;
             sockets.extend(changes.sockets);
             released.extend(changes.released);
         }
         sockets.extend(calling.subject);
         let table = thread.table;
+        if denied {
+            self.say_opaque(pid);
+        }
         self.meet_unknown(tid, &call, &mut sockets);
         let mut fds = Vec::new();
         call.args
@@ -272,7 +330,7 @@ impl Engine {
             };
             let changes = self
                 .descriptors
-                .apply(thread.table, &[opens], &|fd| procfs::socket(tid, fd));
+                .apply(thread.table, &[opens], &|fd| procfs::look(tid, fd));
             sockets.extend(changes.sockets);
         }
     }
@@ -312,6 +370,23 @@ impl Engine {
             self.descriptors.is_no_socket(table, fd);
         }
         closed
+    }
+
+    /// Says, once a process, that the kernel does not let us look into it.
+    pub(super) fn say_opaque(&mut self, pid: i32) {
+        if self.tracees.hidden(pid) {
+            return;
+        }
+        if let Some(process) = self.tracees.processes.get_mut(&pid)
+            && !std::mem::replace(&mut process.opaque, true)
+        {
+            let text = format!(
+                "{}[{pid}] may not be looked into: the kernel keeps its memory and descriptors from ordinary users (its file is not \
+                 readable, or it asked for that), so addresses and data stay unknown; root sees them",
+                process.name
+            );
+            self.outbox.send(Event::Notice(Notice::Text(text)), None);
+        }
     }
 
     fn notice_io_uring(&mut self, event: &CallEvent) {
@@ -412,13 +487,16 @@ impl Engine {
                 if memory.read(raw.args[0], &mut bytes) == bytes.len() {
                     let flags = u64::from_ne_bytes(bytes);
                     thread.clone_flags = Some(flags);
-                    if flags & UNTRACED != 0
-                        && memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes())
-                    {
-                        thread.undo = Some(Undo::Memory {
-                            address: raw.args[0],
-                            flags,
-                        });
+                    if flags & UNTRACED != 0 {
+                        if memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes()) {
+                            thread.undo = Some(Undo::Memory {
+                                address: raw.args[0],
+                                flags,
+                            });
+                        } else {
+                            // As on a kernel without it: clone(2), which programs then use, has its flags in a register.
+                            stopped.skip_call()?;
+                        }
                     }
                 }
             }

@@ -35,7 +35,20 @@ const FORMER: usize = 256;
 pub struct Descriptors {
     tables: HashMap<TableId, Table>,
     references: HashMap<SocketId, (Socket, usize)>,
+    /// Descriptors passed in messages (SCM_RIGHTS) that nobody has received yet.
+    in_flight: HashMap<SocketId, usize>,
     next: u64,
+}
+
+/// What the kernel says that a descriptor leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// This socket.
+    Socket(SocketId),
+    /// No socket, or nothing.
+    Other,
+    /// It does not let us know.
+    Denied,
 }
 
 /// What [`Descriptors::apply`] changed.
@@ -45,7 +58,15 @@ pub struct Changes {
     pub sockets: Vec<(i32, Socket)>,
     /// Sockets whose last descriptor is gone.
     pub released: Vec<SocketId>,
+    /// Whether the kernel refused to say what a descriptor leads to.
+    pub denied: bool,
 }
+
+/// Where numbers of our own begin, for sockets whose inode the kernel does not tell; inodes have 32 bits.
+const OWN_NUMBERS: SocketId = 1 << 63;
+
+/// How many sockets may be on their way to another process. More are not followed.
+const IN_FLIGHT: usize = 4096;
 
 impl Descriptors {
     /// A new table with one owner, holding `sockets`: descriptor, socket, close-on-exec.
@@ -168,7 +189,7 @@ impl Descriptors {
         &mut self,
         id: TableId,
         effects: &[Effect],
-        look: &dyn Fn(i32) -> Option<SocketId>,
+        look: &dyn Fn(i32) -> Look,
     ) -> Changes {
         let mut changes = Changes::default();
         for effect in effects {
@@ -178,48 +199,25 @@ impl Descriptors {
                     origin,
                     cloexec,
                 } => {
-                    let known = match origin {
-                        Origin::File => None,
-                        Origin::Same(from) => self.socket(id, from),
-                        Origin::Socket {
-                            domain,
-                            kind,
-                            protocol,
-                        } => look(fd).map(|id| Socket {
-                            id,
-                            kind: Some((domain, kind, protocol)),
-                            inherited: false,
-                        }),
-                        Origin::AcceptedFrom(listener) => {
-                            let kind = self.socket(id, listener).and_then(|socket| socket.kind);
-                            look(fd).map(|id| Socket {
-                                id,
-                                kind,
-                                inherited: false,
-                            })
-                        }
-                        Origin::Elsewhere => look(fd).map(|id| self.known(id)),
-                    };
-                    let shared = self.tables.get(&id).is_some_and(|table| table.owners > 1);
-                    let confirmed = match (known, origin) {
-                        (Some(socket), Origin::Same(_)) if shared => look(fd).map(|now| {
-                            if now == socket.id {
-                                socket
-                            } else {
-                                self.known(now)
-                            }
-                        }),
-                        _ => known,
-                    };
-                    match confirmed {
+                    match self.led_to(id, fd, origin, look, &mut changes) {
                         Some(socket) => self.open(id, fd, Slot { socket, cloexec }, &mut changes),
                         None => self.close(id, fd, &mut changes),
+                    }
+                    if let (Origin::Elsewhere, Some(socket)) = (origin, self.socket(id, fd)) {
+                        self.arrived(socket, &mut changes);
                     }
                 }
                 Effect::Closes { fd } => self.close(id, fd, &mut changes),
                 Effect::ClosesRange { first, last } => {
                     for fd in self.range(id, first, last) {
-                        self.close(id, fd, &mut changes);
+                        // Another thread may have been given the number since.
+                        let taken = self.is_shared(id)
+                            && self
+                                .socket(id, fd)
+                                .is_some_and(|socket| look(fd) == Look::Socket(socket.id));
+                        if !taken {
+                            self.close(id, fd, &mut changes);
+                        }
                     }
                 }
                 Effect::CloseOnExec { first, last, on } => {
@@ -234,11 +232,104 @@ impl Descriptors {
                         }
                     }
                 }
+                Effect::Passes { fd } => {
+                    if let Some(socket) = self.socket(id, fd)
+                        && self.in_flight.len() < IN_FLIGHT
+                    {
+                        *self.in_flight.entry(socket.id).or_default() += 1;
+                        self.refer(socket);
+                    }
+                }
                 // The thread's own affair: see `unshare`.
                 Effect::UnsharesTable => {}
             }
         }
         changes
+    }
+
+    /// The socket that a new descriptor leads to.
+    fn led_to(
+        &mut self,
+        id: TableId,
+        fd: i32,
+        origin: Origin,
+        look: &dyn Fn(i32) -> Look,
+        changes: &mut Changes,
+    ) -> Option<Socket> {
+        let kind = match origin {
+            Origin::File => return None,
+            Origin::Same(from) => {
+                let known = self.socket(id, from)?;
+                return match self.is_shared(id).then(|| look(fd)) {
+                    Some(Look::Socket(now)) if now != known.id => Some(self.known(now)),
+                    Some(Look::Other) => None,
+                    _ => Some(known),
+                };
+            }
+            Origin::Elsewhere => None,
+            Origin::Socket {
+                domain,
+                kind,
+                protocol,
+            } => Some((domain, kind, protocol)),
+            Origin::AcceptedFrom(listener) => {
+                self.socket(id, listener).and_then(|socket| socket.kind)
+            }
+        };
+        let made = |id| Socket {
+            id,
+            kind,
+            inherited: false,
+        };
+        match (look(fd), origin) {
+            (Look::Socket(id), Origin::Elsewhere) => Some(self.known(id)),
+            (Look::Socket(id), _) => Some(made(id)),
+            (Look::Other, _) => None,
+            (Look::Denied, origin) => {
+                changes.denied = true;
+                // It is a socket all the same, unless it came from elsewhere.
+                (origin != Origin::Elsewhere).then(|| {
+                    self.next += 1;
+                    made(OWN_NUMBERS | self.next)
+                })
+            }
+        }
+    }
+
+    /// Makes a table what the kernel says that it is: `sockets` as for [`Self::create`].
+    pub fn resync(&mut self, id: TableId, sockets: Vec<(i32, SocketId, bool)>) {
+        let mut changes = Changes::default();
+        for fd in self.range(id, 0, u32::MAX) {
+            if !sockets.iter().any(|(open, ..)| *open == fd) {
+                self.close(id, fd, &mut changes);
+            }
+        }
+        for (fd, socket, cloexec) in sockets {
+            if self.socket(id, fd).is_none_or(|known| known.id != socket) {
+                let socket = self.known(socket);
+                self.open(id, fd, Slot { socket, cloexec }, &mut changes);
+            }
+        }
+    }
+
+    /// Whether several threads use the table.
+    pub fn is_shared(&self, id: TableId) -> bool {
+        self.tables.get(&id).is_some_and(|table| table.owners > 1)
+    }
+
+    /// A socket that was passed in a message has been received: its descriptor has taken the message's place.
+    fn arrived(&mut self, socket: Socket, changes: &mut Changes) {
+        if let Some(count) = self.in_flight.get_mut(&socket.id) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_flight.remove(&socket.id);
+            }
+            self.release(socket, changes);
+        }
+    }
+
+    fn refer(&mut self, socket: Socket) {
+        self.references.entry(socket.id).or_insert((socket, 0)).1 += 1;
     }
 
     /// The open descriptors of a table within a range.
@@ -264,10 +355,7 @@ impl Descriptors {
 
     fn open(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
         // The new reference comes first: dup2 of a descriptor onto another of the same socket releases nothing.
-        self.references
-            .entry(slot.socket.id)
-            .or_insert((slot.socket, 0))
-            .1 += 1;
+        self.refer(slot.socket);
         let Some(table) = self.tables.get_mut(&id) else {
             return;
         };
@@ -322,8 +410,8 @@ mod tests {
     };
 
     /// Descriptor N leads to inode 1000 + N.
-    fn look(fd: i32) -> Option<SocketId> {
-        Some(1000 + fd as u64)
+    fn look(fd: i32) -> Look {
+        Look::Socket(1000 + fd as u64)
     }
 
     #[test]
@@ -448,12 +536,57 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_on_its_way_to_another_process_lives() {
+        let mut all = Descriptors::default();
+        let (sender, receiver) = (all.create([]), all.create([]));
+        all.apply(sender, &[opens(3, SOCKET), Effect::Passes { fd: 3 }], &look);
+        let closed = all.apply(sender, &[Effect::Closes { fd: 3 }], &look);
+        assert!(closed.released.is_empty());
+        all.apply(receiver, &[opens(7, Origin::Elsewhere)], &|_| {
+            Look::Socket(1003)
+        });
+        assert!(all.in_flight.is_empty());
+        let kind = all.socket(receiver, 7).and_then(|socket| socket.kind);
+        assert_eq!(kind, Some((2, 1, 6)));
+        assert_eq!(
+            all.apply(receiver, &[Effect::Closes { fd: 7 }], &look)
+                .released,
+            [1003]
+        );
+    }
+
+    #[test]
+    fn a_socket_that_the_kernel_hides_is_one_all_the_same() {
+        let mut all = Descriptors::default();
+        let table = all.create([]);
+        let changes = all.apply(
+            table,
+            &[opens(3, SOCKET), opens(4, Origin::Elsewhere)],
+            &|_| Look::Denied,
+        );
+        assert!(changes.denied);
+        assert!(all.socket(table, 3).is_some() && all.socket(table, 4).is_none());
+    }
+
+    #[test]
+    fn a_table_becomes_what_the_kernel_says() {
+        let mut all = Descriptors::default();
+        let table = all.create([]);
+        all.apply(table, &[opens(3, SOCKET), opens(4, SOCKET)], &look);
+        let child = all.copy(table);
+        all.resync(child, vec![(4, 1004, false), (5, 1003, true)]);
+        let ids = [3, 4, 5].map(|fd| all.socket(child, fd).map(|socket| socket.id));
+        assert_eq!(ids, [None, Some(1004), Some(1003)]);
+        assert_eq!(all.leave(child), []);
+    }
+
+    #[test]
     fn a_number_reused_by_another_thread_is_looked_up() {
         let mut all = Descriptors::default();
         let table = all.create([]);
         all.share(table);
         all.apply(table, &[opens(3, SOCKET)], &look);
-        let changes = all.apply(table, &[opens(9, Origin::Same(3))], &|_| None);
+        let changes = all.apply(table, &[opens(9, Origin::Same(3))], &|_| Look::Other);
         assert!(changes.sockets.is_empty() && all.socket(table, 9).is_none());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::alarm::{Alarm, Mask};
+use super::decoy::Decoy;
 use super::descriptors::Descriptors;
 use super::event::{Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
 use super::filter::{Filter, RET_DATA};
@@ -12,7 +13,7 @@ use super::outbox::{Held, Outbox};
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::signals::Signals;
-use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait};
+use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait, wait_now};
 use super::tracees::{Doing, Process, Tracees};
 use crate::syscall::{Limits, Selection, table};
 
@@ -50,6 +51,9 @@ pub struct Config {
 /// A call in flight is reported once it has blocked for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
+/// How many stops are dealt with before anything else is looked at.
+const BATCH: usize = 256;
+
 /// A program that is about to begin.
 #[derive(Debug)]
 pub struct Trace {
@@ -63,6 +67,7 @@ pub struct Trace {
     pub filtered: bool,
     stopped: Stopped,
     start: Instant,
+    decoy: Option<Decoy>,
 }
 
 /// Tells the time of a trace.
@@ -109,6 +114,7 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
         began: SystemTime::now(),
         filtered: launched.filtered,
         stopped: launched.stopped,
+        decoy: Decoy::start().ok(),
         start: Instant::now(),
     })
 }
@@ -116,7 +122,12 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
 /// The numbers of the calls that must stop.
 fn stopping(config: &Config) -> Vec<u64> {
     let selected = |number| config.named.contains(number);
-    table::rows()
+    let others = [
+        libc::SYS_prctl,
+        libc::SYS_restart_syscall,
+        libc::SYS_seccomp,
+    ];
+    let mut numbers: Vec<u64> = table::rows()
         .iter()
         .filter(|row| match row.role {
             table::Role::File => config.all_descriptors || selected(row.number as u64),
@@ -128,7 +139,29 @@ fn stopping(config: &Config) -> Vec<u64> {
             _ => true,
         })
         .map(|row| row.number as u64)
-        .collect()
+        .collect();
+    numbers.extend(others.map(|number| number as u64));
+    numbers
+}
+
+/// All that has happened by now, the `first` of it given. Each thread stands in it once at most, so each gets its turn, however busy
+/// the others are.
+fn collect(first: Waited, batch: &mut Vec<Waited>) {
+    let mut next = first;
+    loop {
+        if let Waited::Stopped(stopped, _) = &next {
+            // The number has been taken over by an execve: whatever stopped under it before is gone.
+            batch.retain(|earlier| !matches!(earlier, Waited::Stopped(other, _) if other.tid() == stopped.tid()));
+        }
+        batch.push(next);
+        if batch.len() >= BATCH {
+            return;
+        }
+        match wait_now() {
+            Waited::Nothing | Waited::Interrupted => return,
+            more => next = more,
+        }
+    }
 }
 
 /// The tracer of one program and all that it starts.
@@ -142,7 +175,9 @@ pub struct Engine {
     pub(super) filtered: bool,
     pub(super) signals: Signals,
     /// New threads whose maker has not yet said that it made them, and since when they wait.
-    pub(super) newborn: HashMap<i32, (Stopped, Instant)>,
+    pub(super) newborn: HashMap<i32, (Stopped, Stop, Instant)>,
+    /// Threads that ended before their maker said that it made them.
+    pub(super) stillborn: HashMap<i32, Instant>,
     alarm: Alarm,
     clock: Clock,
     /// The program's end.
@@ -181,8 +216,9 @@ impl Engine {
             outbox,
             main: trace.pid,
             filtered: trace.filtered,
-            signals: Signals::default(),
+            signals: Signals::new(trace.decoy),
             newborn: HashMap::new(),
+            stillborn: HashMap::new(),
             alarm: trace.alarm,
             clock,
             ended: None,
@@ -229,24 +265,39 @@ impl Engine {
     /// is closed and `left_behind` called once, and what runs on is the program's children, unseen.
     pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Finished {
         let mut left_behind = (!self.config.stay_for_children).then_some(left_behind);
+        let mut batch = Vec::new();
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
             match wait() {
-                Waited::Stopped(stopped, stop) => {
-                    self.stops += 1;
-                    // A thread that was killed meanwhile says so by a later wait.
-                    let _gone: Result<(), Gone> = self.stopped(stopped, stop);
-                }
-                Waited::Ended(tid, status) => self.thread_ended(tid, status),
-                Waited::Interrupted => self.awake(),
                 Waited::Nothing => break,
+                Waited::Interrupted => {}
+                first => collect(first, &mut batch),
+            }
+            for waited in batch.drain(..) {
+                match waited {
+                    Waited::Stopped(stopped, stop) => {
+                        self.stops += 1;
+                        // A thread that was killed meanwhile says so by a later wait.
+                        let _gone: Result<(), Gone> = self.stopped(stopped, stop);
+                    }
+                    Waited::Ended(tid, status) => self.thread_ended(tid, status),
+                    Waited::Interrupted | Waited::Nothing => {}
+                }
+            }
+            // Looked at each time: where stops never cease, no wait is ever interrupted.
+            if self.alarm.is_ringing() {
+                self.awake();
             }
             if let Some((status, _)) = self.ended
+                && !self.outbox.full()
                 && let Some(left_behind) = left_behind.take()
             {
                 self.outbox.close();
                 left_behind(status);
             }
         }
+        // From here on nobody needs us, and whoever is tired of waiting for the output may end it.
+        self.alarm.end_by_signals();
+        self.outbox.finish();
         let status = self.ended.map_or(Status::Exited(125), |(status, _)| status);
         Finished {
             status,
@@ -254,16 +305,20 @@ impl Engine {
         }
     }
 
-    fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
+    pub(super) fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
         let tid = stopped.tid();
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
-            self.newborn.insert(tid, (stopped, Instant::now()));
+            self.newborn.insert(tid, (stopped, stop, Instant::now()));
             return Ok(());
         };
         let pid = thread.pid;
         thread.asleep_since = None;
         if !thread.begun {
             self.first_stop(&stopped);
+            if stop == Stop::Trap {
+                self.resume(stopped, 0);
+                return Ok(());
+            }
         }
         match stop {
             Stop::Seccomp => match stopped.syscall_info()? {
@@ -271,13 +326,14 @@ impl Engine {
                     self.foreign_stop(stopped)?
                 }
                 // Where every call stops, its entry stop came before this one.
-                SyscallInfo::Seccomp { arch, raw, .. } if self.filtered => {
+                SyscallInfo::Seccomp { arch, raw, .. } if !self.entered(tid, false) => {
                     self.call_entered(stopped, arch, raw)?
                 }
                 _ => self.resume(stopped, 0),
             },
             Stop::Syscall => match stopped.syscall_info()? {
-                SyscallInfo::Entry { arch, raw } if !self.filtered => {
+                SyscallInfo::Entry { arch, raw } => {
+                    self.entered(tid, true);
                     self.call_entered(stopped, arch, raw)?
                 }
                 SyscallInfo::Exit { value, error } => self.call_left(stopped, value, error)?,
@@ -297,6 +353,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the thread's present call has had its entry stop; notes that it has it now.
+    fn entered(&mut self, tid: i32, now: bool) -> bool {
+        self.tracees
+            .threads
+            .get_mut(&tid)
+            .is_some_and(|thread| std::mem::replace(&mut thread.entered, now))
+    }
+
     /// A filter of the program's own asks for a tracer's word. Without one the call answers ENOSYS (seccomp(2)), so it does here.
     fn foreign_stop(&mut self, stopped: Stopped) -> Result<(), Gone> {
         stopped.skip_call()?;
@@ -310,6 +374,8 @@ impl Engine {
         self.outbox.advance();
         for received in self.alarm.received() {
             self.signals.received(received);
+            // A thread that waits for the output could not take a signal.
+            self.outbox.release();
         }
         let targets = match self.ended {
             None => vec![self.main],
@@ -362,10 +428,14 @@ impl Engine {
 
     /// How a thread runs on: to the end of its call where that is wanted, else to the next event.
     pub(super) fn how(&self, tid: i32) -> Resume {
-        let calling = self.tracees.threads.get(&tid).is_some_and(|thread| {
-            matches!(thread.doing, Doing::Calling(_)) || thread.undo.is_some()
+        let to_call = self.tracees.threads.get(&tid).is_some_and(|thread| {
+            matches!(thread.doing, Doing::Calling(_))
+                || thread.undo.is_some()
+                || thread.clone_flags.is_some()
+                || thread.sandboxes
+                || self.tracees.call_by_call(thread.pid)
         });
-        if calling || !self.filtered {
+        if to_call || !self.filtered {
             Resume::ToCall
         } else {
             Resume::Free

@@ -51,17 +51,22 @@ fn answer(action: u32) -> sock_filter {
 impl Filter {
     /// Stops the calls of these numbers, and clone(2) where its flags ask for it: CLONE_UNTRACED, which the engine clears, and
     /// CLONE_FILES without CLONE_THREAD or the other way round, since for all others the kind of child tells whether it shares its
-    /// parent's descriptors. Calls of other architectures pass.
+    /// parent's descriptors; and prctl(2) where it sets a filter. Calls of other architectures pass.
     pub fn by_number(numbers: impl IntoIterator<Item = u64>) -> Self {
         let stop = answer(libc::SECCOMP_RET_TRACE | RET_DATA);
         let pass = answer(libc::SECCOMP_RET_ALLOW);
         let mut code = vec![load(ARCH), equal(abi::AUDIT_ARCH, 1, 0), pass, load(NUMBER)];
         for number in numbers {
-            if number != libc::SYS_clone as u64 {
+            if ![libc::SYS_clone as u64, libc::SYS_prctl as u64].contains(&number) {
                 code.extend([equal(number as u32, 0, 1), stop]);
             }
         }
         code.extend([
+            equal(libc::SYS_prctl as u32, 0, 4),
+            load(FIRST_ARGUMENT_LOW),
+            equal(libc::PR_SET_SECCOMP as u32, 0, 1),
+            stop,
+            pass,
             equal(libc::SYS_clone as u32, 1, 0),
             pass,
             load(FIRST_ARGUMENT_LOW),
@@ -163,6 +168,21 @@ mod tests {
             PASS,
             "an i386 call of the same number"
         );
+    }
+
+    #[test]
+    fn stops_prctl_where_it_sets_a_filter() {
+        let filter = Filter::by_number([]);
+        let prctl = |option: i32| {
+            run(
+                &filter,
+                abi::AUDIT_ARCH,
+                libc::SYS_prctl as u32,
+                option as u64,
+            )
+        };
+        assert_eq!(prctl(libc::PR_SET_SECCOMP), STOP);
+        assert_eq!(prctl(libc::PR_SET_NAME), PASS);
     }
 
     #[test]

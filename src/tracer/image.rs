@@ -99,24 +99,28 @@ impl Image {
             .chain(argv[1..].iter().cloned())
             .collect();
 
-        let mut variables: Vec<(OsString, OsString)> = env::vars_os().collect();
+        let mut variables = inherited::environment();
         for (name, value) in &program.environment {
-            variables.retain(|(known, _)| known != name);
-            variables.extend(value.clone().map(|value| (name.clone(), value)));
+            let mut start = name.clone().into_vec();
+            start.push(b'=');
+            variables.retain(|entry| !entry.starts_with(&start));
+            variables.extend(
+                value
+                    .clone()
+                    .map(|value| [start, value.into_vec()].concat()),
+            );
         }
         let own = std::process::id().to_string();
         let mut environment = Vec::with_capacity(variables.len());
         let mut own_number = Vec::new();
-        for (index, (name, value)) in variables.into_iter().enumerate() {
-            let names_us = (name == "LISTEN_PID" || name == "WATCHDOG_PID") && value == *own;
-            let mut entry = name.into_vec();
-            entry.push(b'=');
-            if names_us {
-                // Room for any number; the child writes its own. sd_listen_fds(3) compares it with getpid.
-                own_number.push((index, entry.len()));
-                entry.extend_from_slice(b"0000000000");
-            } else {
-                entry.extend(value.into_vec());
+        for (index, mut entry) in variables.into_iter().enumerate() {
+            for name in ["LISTEN_PID=", "WATCHDOG_PID="] {
+                if entry.strip_prefix(name.as_bytes()) == Some(own.as_bytes()) {
+                    // Room for any number; the child writes its own. sd_listen_fds(3) compares it with getpid.
+                    own_number.push((index, name.len()));
+                    entry.truncate(name.len());
+                    entry.extend_from_slice(b"0000000000");
+                }
             }
             environment.push(string(entry)?);
         }

@@ -3,6 +3,7 @@
 //! Rust's runtime ignores SIGPIPE and opens /dev/null at closed standard descriptors before `main` runs, so they are noted by
 //! a function that the dynamic loader (or the static start code) calls before that.
 
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -33,6 +34,24 @@ extern "C" fn note() {
 // SAFETY: the section holds pointers to functions that are called once at the start with no precondition; `note` allocates nothing.
 #[unsafe(link_section = ".init_array")]
 static AT_START: extern "C" fn() = note;
+
+/// The environment as it was handed to us, entry by entry: those that are no `NAME=VALUE` too.
+pub fn environment() -> Vec<Vec<u8>> {
+    let mut entries = Vec::new();
+    // SAFETY: environ points to strings that end with NUL, and ends with NULL (environ(7)); nothing here changes it.
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            entries.push(CStr::from_ptr(*next).to_bytes().to_vec());
+            next = next.add(1);
+        }
+    }
+    entries
+}
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
 
 /// Whether whoever started us ignored SIGPIPE.
 pub fn pipe_ignored() -> bool {

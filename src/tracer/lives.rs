@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::event::{Change, Event, Notice, Status};
+use super::outbox::Held;
 use super::procfs;
 use super::signals::{self, Watched};
 use super::stopped::{Gone, Stopped};
@@ -14,6 +15,9 @@ use crate::syscall::Data;
 
 /// How long what goes on beside a stopped program may keep us from stopping too.
 const AT_LATEST: Duration = Duration::from_millis(300);
+
+/// How long a thread that ended before we knew it is remembered; its number may come again.
+const STILLBORN: Duration = Duration::from_secs(1);
 
 /// How long a new thread waits for its maker's word before /proc is asked instead: the maker may have been killed.
 const ORPHANED: Duration = Duration::from_millis(100);
@@ -27,8 +31,8 @@ impl Engine {
             let flags = self
                 .tracees
                 .threads
-                .get(&parent)
-                .and_then(|thread| thread.clone_flags);
+                .get_mut(&parent)
+                .and_then(|thread| thread.clone_flags.take());
             let flags = match flags {
                 Some(flags) => flags,
                 // The filter lets clone pass where it either makes a thread that shares its descriptors, or a process that does not.
@@ -37,19 +41,25 @@ impl Engine {
                 }
                 None => 0,
             };
-            self.born(child, parent, flags);
+            if self.stillborn.remove(&child).is_some() {
+                self.resume(stopped, 0);
+                return Ok(());
+            }
+            let held = self.hold(stopped, 0);
+            self.born(child, parent, flags, Some(held));
+        } else {
+            self.resume(stopped, 0);
         }
-        self.resume(stopped, 0);
-        if let Some((newborn, _)) = self.newborn.remove(&child) {
-            self.first_stop(&newborn);
-            self.resume(newborn, 0);
+        match self.newborn.remove(&child) {
+            Some((newborn, stop, _)) => self.stopped(newborn, stop),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Books a new thread made by `parent` with these CLONE_* flags.
-    fn born(&mut self, child: i32, parent: i32, flags: u64) {
+    fn born(&mut self, child: i32, parent: i32, flags: u64, held: Option<Held>) {
         let Some(maker) = self.tracees.threads.get(&parent) else {
+            held.into_iter().for_each(Held::resume);
             return;
         };
         let (table, undo) = (maker.table, maker.undo);
@@ -57,6 +67,9 @@ impl Engine {
         let pid = if is_thread { maker.pid } else { child };
         let hidden = self.tracees.hidden(maker.pid) || (!is_thread && !self.config.follow);
         let shares = flags & libc::CLONE_FILES as u64 != 0;
+        let call_by_call = self.tracees.call_by_call(maker.pid);
+        // What other threads did to it meanwhile may be booked here before, and done there after the copy was made.
+        let resync = !shares && self.descriptors.is_shared(table);
         let table = if shares {
             self.descriptors.share(table)
         } else {
@@ -67,6 +80,10 @@ impl Engine {
             .add(child, pid, table, || Process::named(name.clone(), hidden));
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;
+            thread.resync = resync;
+        }
+        if let Some(process) = self.tracees.processes.get_mut(&pid) {
+            process.call_by_call |= call_by_call;
         }
         self.tell(
             pid,
@@ -75,7 +92,7 @@ impl Engine {
                 parent: Some(parent),
                 name,
             },
-            None,
+            held,
         );
     }
 
@@ -83,6 +100,11 @@ impl Engine {
     pub(super) fn first_stop(&mut self, stopped: &Stopped) {
         if let Some(thread) = self.tracees.threads.get_mut(&stopped.tid()) {
             thread.begun = true;
+            if std::mem::take(&mut thread.resync) {
+                let table = thread.table;
+                self.descriptors
+                    .resync(table, procfs::sockets(stopped.tid()));
+            }
             if let Some(undo) = thread.undo.take() {
                 let _gone: Result<(), Gone> = undo.apply(stopped);
             }
@@ -91,14 +113,16 @@ impl Engine {
 
     /// Books new threads whose maker died before it could say that it made them.
     pub(super) fn adopt_orphans(&mut self) {
+        self.stillborn
+            .retain(|_, since| since.elapsed() < STILLBORN);
         let due: Vec<i32> = self
             .newborn
             .iter()
-            .filter(|(_, (_, since))| since.elapsed() > ORPHANED)
+            .filter(|(_, (_, _, since))| since.elapsed() > ORPHANED)
             .map(|(tid, _)| *tid)
             .collect();
         for tid in due {
-            let Some((stopped, _)) = self.newborn.remove(&tid) else {
+            let Some((stopped, stop, _)) = self.newborn.remove(&tid) else {
                 continue;
             };
             let pid = procfs::status_number(tid, "Tgid").unwrap_or(tid);
@@ -112,6 +136,7 @@ impl Engine {
                     tid,
                     sibling,
                     (libc::CLONE_THREAD | libc::CLONE_FILES) as u64,
+                    None,
                 );
             } else {
                 let sockets = procfs::sockets(tid).into_iter().map(|(fd, id, cloexec)| {
@@ -132,8 +157,7 @@ impl Engine {
                     .add(tid, pid, table, || Process::named(name.clone(), hidden));
                 self.tell(pid, tid, Change::Started { parent: None, name }, None);
             }
-            self.first_stop(&stopped);
-            self.resume(stopped, 0);
+            let _gone: Result<(), Gone> = self.stopped(stopped, stop);
         }
     }
 
@@ -145,6 +169,7 @@ impl Engine {
             && let Some(mut thread) = self.tracees.threads.remove(&former)
         {
             // The old leader is gone without a word of its own; the thread took its number.
+            self.outbox.forget(pid);
             if let Some(mut leader) = self.tracees.threads.remove(&pid) {
                 if let Doing::Calling(calling) = std::mem::take(&mut leader.doing) {
                     self.tracees.threads.insert(pid, leader);
@@ -178,10 +203,12 @@ impl Engine {
             self.main_name.clone_from(&name);
         }
         let bytes = procfs::executable(pid);
-        if bytes.is_empty() && !self.tracees.hidden(pid) {
+        if bytes.is_empty() {
+            self.say_opaque(pid);
+        }
+        if procfs::is_32_bit(pid) && !self.tracees.hidden(pid) {
             let text = format!(
-                "{name}[{pid}] may not be looked into, since its file is not readable for you: addresses, data and descriptors \
-                 stay unknown (root sees them)"
+                "{name}[{pid}] is a 32-bit program: its calls are not decoded, and not shown"
             );
             self.outbox.send(Event::Notice(Notice::Text(text)), None);
         }
@@ -212,6 +239,7 @@ impl Engine {
     pub(super) fn thread_ended(&mut self, tid: i32, status: Status) {
         self.newborn.remove(&tid);
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            self.stillborn.insert(tid, Instant::now());
             return;
         };
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
@@ -245,9 +273,6 @@ impl Engine {
         // SAFETY: si_pid is meaningful for signals that a process sent, and for SIGCHLD; it is read for these alone.
         let sender =
             (info.si_code <= 0 || signal == libc::SIGCHLD).then(|| unsafe { info.si_pid() });
-        if pid == self.main {
-            self.signals.delivered(signal, sender.unwrap_or(0));
-        }
         let held = self.hold(stopped, signal);
         let tid = held.stopped.tid();
         self.tell(
@@ -344,9 +369,16 @@ impl Engine {
 /// Whether the process runs a setuid, setgid or capability-bearing file without the privilege that the file gives: the kernel takes it
 /// away where the tracer is not privileged (execve(2)).
 fn lost_privilege(pid: i32) -> bool {
-    let Ok(file) = fs::metadata(format!("/proc/{pid}/exe")) else {
+    let path = format!("/proc/{pid}/exe");
+    let Ok(file) = fs::metadata(&path) else {
         return false;
     };
+    // There the kernel gives no privilege to anybody.
+    if nix::sys::statvfs::statvfs(path.as_str())
+        .is_ok_and(|fs| fs.flags().contains(nix::sys::statvfs::FsFlags::ST_NOSUID))
+    {
+        return false;
+    }
     let effective = |field| {
         procfs::status(pid, field)?
             .split_whitespace()
@@ -364,7 +396,7 @@ fn lost_privilege(pid: i32) -> bool {
 
 fn lost_capabilities(pid: i32) -> bool {
     let none =
-        procfs::status(pid, "CapEff").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
+        procfs::status(pid, "CapPrm").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
     if !none {
         return false;
     }

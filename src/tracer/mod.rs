@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod alarm;
 mod calls;
+mod decoy;
 pub mod descriptors;
 mod engine;
 pub mod event;

@@ -106,13 +106,38 @@ impl Outbox {
 
     /// Ends the queue; what is sent from now on is dropped. Threads that wait run on.
     pub fn close(&mut self) {
-        // The output takes what is queued; what found no room goes first.
-        while !self.backlog.is_empty() && self.sender.is_some() {
-            self.advance();
-            std::thread::yield_now();
-        }
         self.sender = None;
         self.advance();
+    }
+
+    /// Lets all threads that wait run on, and keeps their events.
+    pub fn release(&mut self) {
+        let waiting = self.backlog.iter_mut().filter_map(|(_, held)| held.take());
+        waiting
+            .chain(self.in_step.drain(..).map(|(_, held)| held))
+            .for_each(Held::resume);
+    }
+
+    /// Forgets that a thread waits: it is gone, and another has its number.
+    pub fn forget(&mut self, tid: i32) {
+        for (_, held) in &mut self.backlog {
+            if held.as_ref().is_some_and(|held| held.stopped.tid() == tid) {
+                *held = None;
+            }
+        }
+        self.in_step.retain(|(_, held)| held.stopped.tid() != tid);
+    }
+
+    /// The tracees are gone: sends what is left, and waits for the output as long as it takes.
+    pub fn finish(&mut self) {
+        self.release();
+        if let Some(sender) = self.sender.take() {
+            for (event, _) in self.backlog.drain(..) {
+                if sender.send(event).is_err() {
+                    break;
+                }
+            }
+        }
     }
 
     /// Whether there is no room: what can be left out should be.

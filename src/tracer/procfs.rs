@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
+use super::descriptors::Look;
 use super::event::SocketId;
 
 /// The thread's name (/proc/PID/comm), at most 15 bytes; what is not UTF-8 is replaced.
@@ -26,9 +28,17 @@ pub fn descriptor(tid: i32, fd: i32) -> Option<Vec<u8>> {
         .map(|path| OsString::from(path).into_vec())
 }
 
-/// The inode of the socket behind a descriptor, where it is one.
-pub fn socket(tid: i32, fd: i32) -> Option<SocketId> {
-    let link = descriptor(tid, fd)?;
+/// What a descriptor leads to, as far as sockets go.
+pub fn look(tid: i32, fd: i32) -> Look {
+    match fs::read_link(format!("/proc/{tid}/fd/{fd}")) {
+        Ok(path) => socket(&OsString::from(path).into_vec()).map_or(Look::Other, Look::Socket),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Look::Denied,
+        Err(_) => Look::Other,
+    }
+}
+
+/// The inode in `socket:[N]`.
+fn socket(link: &[u8]) -> Option<SocketId> {
     let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     std::str::from_utf8(number).ok()?.parse().ok()
 }
@@ -40,7 +50,7 @@ pub fn sockets(pid: i32) -> Vec<(i32, SocketId, bool)> {
     };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|fd| Some((fd, socket(pid, fd)?, closes_on_exec(pid, fd))))
+        .filter_map(|fd| Some((fd, socket(&descriptor(pid, fd)?)?, closes_on_exec(pid, fd))))
         .collect()
 }
 
@@ -50,6 +60,14 @@ fn closes_on_exec(pid: i32, fd: i32) -> bool {
     flags
         .and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok())
         .is_some_and(|flags| flags & libc::O_CLOEXEC != 0)
+}
+
+/// Whether the process runs a 32-bit program (EI_CLASS in the ELF header, elf(5)).
+pub fn is_32_bit(pid: i32) -> bool {
+    let mut header = [0; 5];
+    let read = fs::File::open(format!("/proc/{pid}/exe"))
+        .and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header == *b"\x7fELF\x01"
 }
 
 /// A field of /proc/PID/status.
@@ -110,7 +128,7 @@ mod tests {
             Some((socket.as_raw_fd(), true))
         );
         let file = fs::File::open("/dev/null").unwrap();
-        assert_eq!(super::socket(pid, file.as_raw_fd()), None);
+        assert_eq!(look(pid, file.as_raw_fd()), Look::Other);
         assert_eq!(
             descriptor(pid, file.as_raw_fd()).as_deref(),
             Some(&b"/dev/null"[..])

@@ -1,74 +1,69 @@
 //! Signals that come to us, and stopping when the program stops.
 //!
 //! The program is in our process group, so what a terminal or `kill -- -GROUP` sends reaches it without us. What somebody sends to us
-//! alone is meant for the program, and is passed on: once it is clear that the program did not get it by itself.
+//! alone is meant for the program, and is passed on.
 
 use std::collections::VecDeque;
 use std::ptr;
 use std::time::{Duration, Instant};
 
 use super::alarm::{self, Received};
+use super::decoy::Decoy;
 use super::procfs;
 
-/// A signal to a group reaches its members one after the other; so long we wait for the program to get its own.
+/// A signal to a group reaches its members one after the other; so long we wait for the decoy to get its own.
 const GRACE: Duration = Duration::from_millis(40);
 
-/// A delivery this long before ours may still be of the same sending.
-const BEFORE: Duration = Duration::from_millis(500);
+/// Notes this much apart are of two sendings.
+const APART: Duration = Duration::from_millis(500);
 
-/// How many of the latest deliveries are remembered.
+/// How many of the latest notes are remembered.
 const REMEMBERED: usize = 32;
 
-/// What came to us and to the program lately.
-#[derive(Debug, Default)]
+/// What came to us lately, and what came to the group.
+#[derive(Debug)]
 pub struct Signals {
+    /// None where no process could be had: then nothing is passed on, rather than twice.
+    decoy: Option<Decoy>,
     received: Vec<Received>,
-    delivered: VecDeque<Received>,
-    /// What came to us directly, by which a relayed one is known to be the same.
-    direct: VecDeque<Received>,
+    /// What came to our group: signal, sender, and when that was read.
+    group: VecDeque<(i32, i32, Instant)>,
 }
 
 impl Signals {
-    /// We got a signal.
-    pub fn received(&mut self, received: Received) {
-        self.received.push(received);
-        if !received.relayed {
-            remember(&mut self.direct, received);
+    /// With the decoy that notes what comes to our group.
+    pub fn new(decoy: Option<Decoy>) -> Self {
+        Self {
+            decoy,
+            received: Vec::new(),
+            group: VecDeque::new(),
         }
     }
 
-    /// The program is getting a signal.
-    pub fn delivered(&mut self, signal: i32, sender: i32) {
-        remember(
-            &mut self.delivered,
-            Received {
-                signal,
-                sender,
-                relayed: false,
-                at: Instant::now(),
-            },
-        );
+    /// We got a signal.
+    pub fn received(&mut self, received: Received) {
+        self.received.push(received);
     }
 
     /// Passes on what only we got, to `targets`: the program, or once it has ended what is left of it.
     pub fn pass_on(&mut self, targets: &[i32]) {
+        let Some(decoy) = &mut self.decoy else {
+            return;
+        };
+        for (signal, sender) in decoy.notes() {
+            if self.group.len() == REMEMBERED {
+                self.group.pop_front();
+            }
+            self.group.push_back((signal, sender, Instant::now()));
+        }
         let (due, later): (Vec<_>, Vec<_>) = self
             .received
             .drain(..)
             .partition(|one| one.at.elapsed() >= GRACE);
         self.received = later;
         for one in due {
-            let same = |other: &Received| other.signal == one.signal && other.sender == one.sender;
-            let twice = one.relayed
-                && self
-                    .direct
-                    .iter()
-                    .any(|direct| same(direct) && direct.at.elapsed() < BEFORE);
-            if twice || self.reached(&one) {
-                continue;
-            }
-            for pid in targets {
-                if !procfs::signal_pending(*pid, one.signal) {
+            if !self.came_to_the_group(&one) {
+                for pid in targets {
                     // SAFETY: a signal to a process that we trace and have not reaped, so the number is still its own.
                     unsafe { libc::kill(*pid, one.signal) };
                 }
@@ -76,25 +71,18 @@ impl Signals {
         }
     }
 
-    /// Whether the program got that signal from the same sender at about the same time.
-    fn reached(&mut self, one: &Received) -> bool {
-        let same = |other: &Received| {
-            other.signal == one.signal
-                && other.sender == one.sender
-                && one.at.saturating_duration_since(other.at) < BEFORE
+    /// Whether our group got that signal from the same sender at about the same time. A relayed one had come to the process in front
+    /// of us, which is in the group too, so one note answers for it and for our own.
+    fn came_to_the_group(&mut self, one: &Received) -> bool {
+        let same = |(signal, sender, at): &(i32, i32, Instant)| {
+            let apart = one
+                .at
+                .saturating_duration_since(*at)
+                .max(at.saturating_duration_since(one.at));
+            *signal == one.signal && *sender == one.sender && apart < APART
         };
-        match self.delivered.iter().position(same) {
-            Some(index) => self.delivered.remove(index).is_some(),
-            None => false,
-        }
+        self.group.iter().any(same)
     }
-}
-
-fn remember(latest: &mut VecDeque<Received>, one: Received) {
-    if latest.len() == REMEMBERED {
-        latest.pop_front();
-    }
-    latest.push_back(one);
 }
 
 /// Keeps us from being stopped for writing to a terminal from the background.
@@ -194,32 +182,15 @@ fn guard_us(us: i32, threads: &[Watched]) -> ! {
 mod tests {
     use super::*;
 
-    fn received(signal: i32, sender: i32) -> Received {
-        Received {
-            signal,
-            sender,
-            relayed: false,
-            at: Instant::now() - GRACE,
-        }
-    }
-
     #[test]
-    fn a_signal_to_the_group_is_not_passed_on() {
-        let mut signals = Signals::default();
-        signals.delivered(libc::SIGTERM, 77);
-        assert!(signals.reached(&received(libc::SIGTERM, 77)));
-        assert!(
-            !signals.reached(&received(libc::SIGTERM, 77)),
-            "each delivery answers for one"
-        );
-        signals.delivered(libc::SIGTERM, 78);
-        assert!(
-            !signals.reached(&received(libc::SIGTERM, 77)),
-            "from somebody else"
-        );
-        assert!(
-            !signals.reached(&received(libc::SIGHUP, 78)),
-            "another signal"
-        );
+    fn a_signal_to_the_group_is_known_by_signal_sender_and_time() {
+        let mut signals = Signals::new(None);
+        let now = Instant::now();
+        signals.group.push_back((libc::SIGTERM, 77, now));
+        let received = |signal, sender, at| Received { signal, sender, at };
+        assert!(signals.came_to_the_group(&received(libc::SIGTERM, 77, now)));
+        assert!(!signals.came_to_the_group(&received(libc::SIGTERM, 78, now)));
+        assert!(!signals.came_to_the_group(&received(libc::SIGHUP, 77, now)));
+        assert!(!signals.came_to_the_group(&received(libc::SIGTERM, 77, now + APART)));
     }
 }

@@ -141,6 +141,11 @@ pub fn wait() -> Waited {
     wait_with(-1, libc::__WALL | libc::__WNOTHREAD)
 }
 
+/// [`wait`] without waiting: [`Waited::Nothing`] where nothing has happened yet.
+pub fn wait_now() -> Waited {
+    wait_with(-1, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG)
+}
+
 /// [`wait`] for one thread: only while it is the only one.
 pub fn wait_for(tid: i32) -> Waited {
     wait_with(tid, libc::__WALL)
@@ -151,6 +156,7 @@ fn wait_with(tid: i32, flags: i32) -> Waited {
     // SAFETY: status is a valid place for an int.
     let tid = unsafe { libc::waitpid(tid, &raw mut status, flags) };
     match Errno::result(tid) {
+        Ok(0) => Waited::Nothing,
         Ok(tid) => decode(tid, status),
         Err(Errno::EINTR) => Waited::Interrupted,
         Err(_) => Waited::Nothing,

@@ -66,6 +66,14 @@ pub struct Thread {
     pub undo: Option<Undo>,
     /// In a group-stop: how often it had run when that began.
     pub asleep_since: Option<i32>,
+    /// Whether its present call has had its entry stop.
+    pub entered: bool,
+    /// Whether it is about to give its process a seccomp filter of its own.
+    pub sandboxes: bool,
+    /// The call that a signal interrupted and that restart_syscall(2) takes up again.
+    pub interrupted: Option<Entry>,
+    /// Whether its table was copied while another thread could change it, and is to be compared with the kernel's.
+    pub resync: bool,
     /// Whether it has been seen running: a new thread's first stop is not one of the program's own.
     pub begun: bool,
 }
@@ -81,6 +89,10 @@ pub struct Process {
     pub hidden: bool,
     /// Whether it is in a group-stop.
     pub stopped: bool,
+    /// Whether it has a seccomp filter of its own: the calls that this refuses stop for us only where every call stops.
+    pub call_by_call: bool,
+    /// Whether it was said that the kernel lets nobody look into it.
+    pub opaque: bool,
     /// Whether it uses io_uring, which has been said.
     pub uses_io_uring: bool,
 }
@@ -93,6 +105,8 @@ impl Process {
             threads: HashSet::new(),
             hidden,
             stopped: false,
+            call_by_call: false,
+            opaque: false,
             uses_io_uring: false,
         }
     }
@@ -122,6 +136,10 @@ impl Tracees {
             clone_flags: None,
             undo: None,
             asleep_since: None,
+            entered: false,
+            sandboxes: false,
+            interrupted: None,
+            resync: false,
             begun: false,
         };
         self.threads.insert(tid, thread);
@@ -135,6 +153,13 @@ impl Tracees {
             process.threads.is_empty()
         });
         Some((thread, last))
+    }
+
+    /// Whether every call of the process stops.
+    pub fn call_by_call(&self, pid: i32) -> bool {
+        self.processes
+            .get(&pid)
+            .is_some_and(|process| process.call_by_call)
     }
 
     /// Whether a process's events are to be kept back.
