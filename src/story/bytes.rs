@@ -53,12 +53,7 @@ pub fn moved(event: &CallEvent) -> u64 {
     let (Some(direction), Some(value)) = (direction(event), call.outcome.value()) else {
         return 0;
     };
-    if direction == Direction::In
-        && call
-            .arg("flags")
-            .and_then(number)
-            .is_some_and(|flags| flags & NOT_TAKEN != 0)
-    {
+    if direction == Direction::In && message_flags(call) & NOT_TAKEN != 0 {
         return 0;
     }
     let value = u64::try_from(value).unwrap_or(0);
@@ -71,9 +66,24 @@ pub fn moved(event: &CallEvent) -> u64 {
 
 /// Whether a receive only looks (MSG_PEEK).
 pub fn peeks(call: &Call) -> bool {
-    call.arg("flags")
-        .and_then(number)
-        .is_some_and(|flags| flags & 0x2 != 0)
+    message_flags(call) & 0x2 != 0
+}
+
+/// Whether a receive returned 0 for the end of a stream. So does one that asks for nothing, or for old errors; and splice(2) also
+/// where nothing is there just now, or urgent data is next. recvmmsg(2) counts messages.
+pub fn meets_end(call: &Call) -> bool {
+    call.outcome.value() == Some(0)
+        && !matches!(call.name(), "splice" | "recvmmsg")
+        && message_flags(call) & NOT_TAKEN == 0
+        && asked(call).is_none_or(|of| of > 0)
+}
+
+/// The MSG_* flags of a receive. Other calls that receive have flags of their own: SPLICE_F_NONBLOCK is the bit of MSG_PEEK.
+fn message_flags(call: &Call) -> u64 {
+    match call.name() {
+        "recvfrom" | "recvmsg" | "recvmmsg" => call.arg("flags").and_then(number).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// The sum of `msg_len` of the first `count` messages.
@@ -87,10 +97,12 @@ fn messages(call: &Call, count: u64) -> u64 {
         return 0;
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let lengths = items
-        .iter()
-        .take(count)
-        .filter_map(|item| number(field(item, "msg_len")?));
+    let lengths = items.iter().take(count).filter_map(|item| {
+        let room = field(item, "msg_hdr")
+            .and_then(|header| vectors(field(header, "msg_iov")?))
+            .unwrap_or(u64::MAX);
+        Some(number(field(item, "msg_len")?)?.min(room))
+    });
     lengths.fold(0, u64::saturating_add)
 }
 

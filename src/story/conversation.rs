@@ -355,13 +355,8 @@ impl Conversation {
                 learned.meaning = asked.map(|of| Meaning::Part { done: count, of });
             }
             Direction::In if bytes::peeks(call) => learned.meaning = Some(Meaning::Peeked),
-            // A receive of nothing also returns 0, and so does one after shutdown(SHUT_RD).
-            Direction::In
-                if self.is_stream()
-                    && call.outcome.value() == Some(0)
-                    && asked.is_none_or(|of| of > 0)
-                    && !self.deaf =>
-            {
+            // A receive after shutdown(SHUT_RD) returns 0 too.
+            Direction::In if self.is_stream() && bytes::meets_end(call) && !self.deaf => {
                 learned.meaning = Some(Meaning::PeerEnded);
                 self.first.get_or_insert(Side::Peer);
                 self.asked = None;

@@ -242,3 +242,26 @@ fn columns_of_a_file_stay_where_they_are() {
         .collect();
     assert_eq!(columns.len(), 1);
 }
+
+#[test]
+fn only_the_end_is_explained_as_the_end() {
+    let shown = |act: Act| {
+        let events = [
+            makes(3, 1).done(),
+            connect(3, inet([127, 0, 0, 1], 80)).on(3, 1).done(),
+            act.on(3, 1).done(),
+        ];
+        let settings = Settings {
+            explain: true,
+            ..file()
+        };
+        screen(events, settings)
+    };
+    let splice = vec![("fd_in", Value::Fd(3)), ("off_in", Value::Pointer(0))];
+    assert!(shown(recvfrom(3, b"", 0, 10)).contains("It is the end"));
+    for nothing in [Act::new(Sysno::splice, splice), recvfrom(3, b"", 0, 0)] {
+        let text = shown(nothing);
+        assert!(!text.contains("the end"), "{text}");
+        assert!(!text.contains("closed"), "{text}");
+    }
+}
