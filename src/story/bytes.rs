@@ -60,7 +60,8 @@ pub fn moved(event: &CallEvent) -> u64 {
     match call.name() {
         // These return a number of messages; each says its own length.
         "sendmmsg" | "recvmmsg" => messages(call, value),
-        _ => value,
+        // With MSG_TRUNC the result is the datagram's length, of which no more than the buffer holds was delivered.
+        _ => value.min(asked(call).unwrap_or(u64::MAX)),
     }
 }
 
@@ -78,6 +79,12 @@ pub fn meets_end(call: &Call) -> bool {
         && asked(call).is_none_or(|of| of > 0)
 }
 
+/// The length of a datagram and the room that it was cut to, where MSG_TRUNC (recv(2)) tells of both.
+pub fn cut(call: &Call) -> Option<(u64, u64)> {
+    let (len, room) = (u64::try_from(call.outcome.value()?).ok()?, asked(call)?);
+    (call.row.role == Role::Receive && len > room).then_some((len, room))
+}
+
 /// The MSG_* flags of a receive. Other calls that receive have flags of their own: SPLICE_F_NONBLOCK is the bit of MSG_PEEK.
 fn message_flags(call: &Call) -> u64 {
     match call.name() {
@@ -86,7 +93,7 @@ fn message_flags(call: &Call) -> u64 {
     }
 }
 
-/// The sum of `msg_len` of the first `count` messages.
+/// The sum of `msg_len` of the first `count` messages, each as far as its buffers, where they are known, could hold it.
 fn messages(call: &Call, count: u64) -> u64 {
     let Some(Value::List { items, .. }) = call
         .args

@@ -362,6 +362,9 @@ impl Conversation {
                 self.asked = None;
                 self.silence.ends();
             }
+            Direction::In => {
+                learned.meaning = bytes::cut(call).map(|(of, to)| Meaning::Cut { of, to });
+            }
             _ => {}
         }
         learned

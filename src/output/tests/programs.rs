@@ -244,6 +244,30 @@ fn columns_of_a_file_stay_where_they_are() {
 }
 
 #[test]
+fn a_datagram_that_is_cut() {
+    let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
+    let mut long = recvfrom(3, b"0123456789", 3000, 10);
+    long.event.call.args[1].value = data(b"0123456789", 10);
+    long.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x20);
+    let close = |id| close(3).on_kind(3, id, udp).releases(id);
+    let text = screen(
+        [
+            makes_kind(3, 1, udp).done(),
+            long.on_kind(3, 1, udp).done(),
+            close(1).at(MS, 9000).done(),
+        ],
+        file(),
+    );
+    for words in [
+        "= 3000",
+        "datagram of 3.0 kB, cut to 10 B",
+        "0 B out, 10 B in, lived",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+#[test]
 fn only_the_end_is_explained_as_the_end() {
     let shown = |act: Act| {
         let events = [

@@ -2,6 +2,9 @@
 
 use super::*;
 
+const UDP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 17);
+const PEEK: u64 = 0x2;
+const TRUNC: u64 = 0x20;
 const ERRQUEUE: u64 = 0x2000;
 
 fn flagged(mut act: Act, flags: u64) -> Act {
@@ -25,7 +28,9 @@ fn splice(flags: u64, count: i64) -> Act {
 fn told_of(kind: (i32, i32, i32), calls: Vec<Act>) -> (Option<Meaning>, Farewell) {
     let mut events = vec![makes_kind(3, 1, kind).done()];
     let on = |act: Act| act.on_kind(3, 1, kind);
-    events.push(on(connect(3, inet([1, 2, 3, 4], 80))).done());
+    if kind != UDP {
+        events.push(on(connect(3, inet([1, 2, 3, 4], 80))).done());
+    }
     events.extend(calls.into_iter().map(|act| on(act).done()));
     events.push(on(close(3)).releases(1).done());
     let told = tell(events).1;
@@ -35,6 +40,10 @@ fn told_of(kind: (i32, i32, i32), calls: Vec<Act>) -> (Option<Meaning>, Farewell
 
 fn of_stream(call: Act) -> (Option<Meaning>, Farewell) {
     told_of((libc::AF_INET, libc::SOCK_STREAM, 6), vec![call])
+}
+
+fn of_datagrams(call: Act) -> (Option<Meaning>, Farewell) {
+    told_of(UDP, vec![call])
 }
 
 #[test]
@@ -57,4 +66,60 @@ fn only_some_results_of_0_are_the_end() {
 fn a_splice_that_does_not_block_is_more_than_a_look() {
     let (meaning, farewell) = of_stream(splice(2, 40));
     assert_eq!((meaning, farewell.received), (None, 40));
+}
+
+#[test]
+fn of_a_datagram_cut_short_only_what_was_delivered_counts() {
+    let cut = |of, to| Some(Meaning::Cut { of, to });
+    let long = || flagged(recvfrom(3, b"0123456789", 3000, 10), TRUNC);
+    let (meaning, farewell) = of_datagrams(long());
+    assert_eq!((meaning, farewell.received), (cut(3000, 10), 10));
+
+    let (meaning, farewell) = of_datagrams(flagged(long(), TRUNC | PEEK));
+    assert_eq!((meaning, farewell.received), (Some(Meaning::Peeked), 0));
+    assert_eq!(farewell.fate, Fate::Unused);
+
+    let (meaning, farewell) = of_datagrams(flagged(recvfrom(3, b"0123", 4, 10), TRUNC));
+    assert_eq!((meaning, farewell.received), (None, 4));
+
+    // Its length alone was asked for, and it is gone.
+    let (meaning, farewell) = of_datagrams(flagged(recvfrom(3, b"", 3000, 0), TRUNC));
+    assert_eq!((meaning, farewell.received), (cut(3000, 0), 0));
+
+    // A stream leaves the bytes out of the buffer, but they have come in (tcp(7)).
+    let (meaning, farewell) = of_stream(flagged(recvfrom(3, b"", 10, 10), TRUNC));
+    assert_eq!((meaning, farewell.received), (None, 10));
+}
+
+#[test]
+fn messages_cut_short_count_what_their_buffers_hold() {
+    let iovec = Value::Struct(vec![
+        ("iov_base", data(b"0123456789", 10)),
+        ("iov_len", Value::Unsigned(10)),
+    ]);
+    let vector = Value::List {
+        items: vec![iovec],
+        more: false,
+    };
+    let header = Value::Struct(vec![("msg_iov", vector)]);
+    let flags = || ("flags", Value::Flags(&socket::MESSAGE, TRUNC));
+
+    let args = vec![("sockfd", Value::Fd(3)), ("msg", header.clone()), flags()];
+    let (meaning, farewell) = of_datagrams(Act::new(Sysno::recvmsg, args).gives(3000));
+    assert_eq!(meaning, Some(Meaning::Cut { of: 3000, to: 10 }));
+    assert_eq!(farewell.received, 10);
+
+    let message = |len| {
+        let len = ("msg_len", Value::Unsigned(len));
+        Value::Struct(vec![("msg_hdr", header.clone()), len])
+    };
+    let items = vec![message(3000), message(7)];
+    let args = vec![
+        ("sockfd", Value::Fd(3)),
+        ("msgvec", Value::List { items, more: false }),
+        ("vlen", Value::Unsigned(2)),
+        flags(),
+    ];
+    let (_, farewell) = of_datagrams(Act::new(Sysno::recvmmsg, args).gives(2));
+    assert_eq!(farewell.received, 17);
 }
