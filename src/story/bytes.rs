@@ -85,6 +85,20 @@ pub fn cut(call: &Call) -> Option<(u64, u64)> {
     (call.row.role == Role::Receive && len > room).then_some((len, room))
 }
 
+/// Whether the call, on a socket for datagrams, took one or sent one, be it empty.
+pub fn carries_datagram(call: &Call) -> bool {
+    let Some(value) = call.outcome.value() else {
+        return false;
+    };
+    match call.name() {
+        _ if message_flags(call) & NOT_TAKEN != 0 => false,
+        "sendto" | "sendmsg" | "recvfrom" | "recvmsg" | "write" => true,
+        // The kernel doesn't pass these on to the socket where they ask for nothing.
+        "read" | "readv" => asked(call).is_none_or(|of| of > 0),
+        _ => value > 0,
+    }
+}
+
 /// The MSG_* flags of a receive. Other calls that receive have flags of their own: SPLICE_F_NONBLOCK is the bit of MSG_PEEK.
 fn message_flags(call: &Call) -> u64 {
     match call.name() {

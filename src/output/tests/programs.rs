@@ -244,7 +244,7 @@ fn columns_of_a_file_stay_where_they_are() {
 }
 
 #[test]
-fn a_datagram_that_is_cut() {
+fn datagrams_that_are_cut_or_empty() {
     let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
     let mut long = recvfrom(3, b"0123456789", 3000, 10);
     long.event.call.args[1].value = data(b"0123456789", 10);
@@ -255,6 +255,9 @@ fn a_datagram_that_is_cut() {
             makes_kind(3, 1, udp).done(),
             long.on_kind(3, 1, udp).done(),
             close(1).at(MS, 9000).done(),
+            makes_kind(3, 2, udp).done(),
+            recvfrom(3, b"", 0, 10).on_kind(3, 2, udp).done(),
+            close(2).at(MS, 9000).done(),
         ],
         file(),
     );
@@ -262,6 +265,7 @@ fn a_datagram_that_is_cut() {
         "= 3000",
         "datagram of 3.0 kB, cut to 10 B",
         "0 B out, 10 B in, lived",
+        "0 B out, 0 B in, lived",
     ] {
         assert!(text.contains(words), "{words} in {text}");
     }

@@ -85,6 +85,7 @@ fn of_a_datagram_cut_short_only_what_was_delivered_counts() {
     // Its length alone was asked for, and it is gone.
     let (meaning, farewell) = of_datagrams(flagged(recvfrom(3, b"", 3000, 0), TRUNC));
     assert_eq!((meaning, farewell.received), (cut(3000, 0), 0));
+    assert_eq!(farewell.fate, Fate::Carried);
 
     // A stream leaves the bytes out of the buffer, but they have come in (tcp(7)).
     let (meaning, farewell) = of_stream(flagged(recvfrom(3, b"", 10, 10), TRUNC));
@@ -122,4 +123,54 @@ fn messages_cut_short_count_what_their_buffers_hold() {
     ];
     let (_, farewell) = of_datagrams(Act::new(Sysno::recvmmsg, args).gives(2));
     assert_eq!(farewell.received, 17);
+}
+
+#[test]
+fn an_empty_datagram_is_something() {
+    let fate = |calls| told_of(UDP, calls).1.fate;
+    let empty = || recvfrom(3, b"", 0, 9);
+    let read = |size| {
+        let args = vec![
+            ("fd", Value::Fd(3)),
+            ("buf", Value::Pointer(0x7ffc_0000_1000)),
+            ("count", Value::Unsigned(size)),
+        ];
+        Act::new(Sysno::read, args)
+    };
+    assert_eq!(fate(vec![empty()]), Fate::Carried);
+    assert_eq!(fate(vec![sendto(3, b"")]), Fate::Carried);
+    assert_eq!(fate(vec![read(9)]), Fate::Carried);
+    // These brought nothing: read(2) for nothing, a look, a failure, and a receive after shutdown(2).
+    assert_eq!(fate(vec![read(0)]), Fate::Unused);
+    assert_eq!(fate(vec![flagged(empty(), PEEK)]), Fate::Unused);
+    assert_eq!(fate(vec![empty().fails(libc::EAGAIN)]), Fate::Unused);
+    let shutdown = Act::new(
+        Sysno::shutdown,
+        vec![
+            ("sockfd", Value::Fd(3)),
+            ("how", Value::Const(&socket::SHUTDOWN, 0)),
+        ],
+    );
+    assert_eq!(fate(vec![shutdown, empty()]), Fate::Unused);
+}
+
+#[test]
+fn an_empty_datagram_asks_and_answers() {
+    let on = |act: Act| act.on_kind(3, 1, UDP);
+    let asks = || {
+        vec![
+            makes_kind(3, 1, UDP).done(),
+            on(connect(3, inet([1, 2, 3, 4], 37))).done(),
+            on(sendto(3, b"")).at(500 * MS, 0).done(),
+        ]
+    };
+    let waits = || on(polls(3, 0)).at(600 * MS, MS).waiting();
+    let mut events = asks();
+    events.push(waits());
+    assert_eq!(reminders(events), [(15, 1), (105, 1), (605, 1)]);
+    let mut events = asks();
+    events.push(on(recvfrom(3, b"", 0, 9)).at(550 * MS, 0).done());
+    assert_eq!(tell(events.clone()).1.pop().unwrap().after, Some(50 * MS));
+    events.push(waits());
+    assert_eq!(reminders(events), []);
 }
