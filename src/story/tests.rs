@@ -10,7 +10,7 @@ use syscalls::Sysno;
 use super::scene::*;
 use super::*;
 use crate::syscall::names::{file, socket};
-use crate::syscall::{SockAddr, Value};
+use crate::syscall::{Outcome, SockAddr, Value};
 
 fn tell(events: Vec<Event>) -> (Story, Vec<Told>) {
     let mut story = Story::new(Options::default());

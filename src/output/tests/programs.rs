@@ -1,6 +1,7 @@
 //! Programs of one kind and another, on terminals and in files.
 
 use super::*;
+use crate::syscall::Outcome;
 
 #[test]
 fn a_client_in_a_file() {
@@ -292,4 +293,22 @@ fn only_the_end_is_explained_as_the_end() {
         assert!(!text.contains("the end"), "{text}");
         assert!(!text.contains("closed"), "{text}");
     }
+}
+
+#[test]
+fn a_close_cut_off_tells_what_an_ordinary_one_tells() {
+    let mut close = close(3).on(3, 1).releases(1).at(2 * MS, 9000);
+    close.event.call.outcome = Outcome::Unfinished;
+    let text = screen(
+        [
+            makes(3, 1).done(),
+            connect(3, inet([127, 0, 0, 1], 80)).on(3, 1).done(),
+            sendto(3, b"abc").on(3, 1).done(),
+            close.done(),
+        ],
+        file(),
+    );
+    let line = text.lines().last().unwrap();
+    assert!(line.contains("close(3) = ?"), "{line}");
+    assert!(line.contains("3 B out, 0 B in, closed by us"), "{line}");
 }

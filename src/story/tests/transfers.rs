@@ -174,3 +174,26 @@ fn an_empty_datagram_asks_and_answers() {
     events.push(waits());
     assert_eq!(reminders(events), []);
 }
+
+#[test]
+fn a_close_that_was_cut_off_or_failed_tells_what_the_others_tell() {
+    for outcome in [Outcome::Unfinished, Outcome::Error(libc::EINTR)] {
+        let mut events = connected(3, 1);
+        events.push(sendto(3, b"abc").on(3, 1).done());
+        let mut close = close(3).on(3, 1).releases(1);
+        close.event.call.outcome = outcome;
+        events.push(close.done());
+        let (story, told) = tell(events);
+        assert_eq!(story.open(), 0);
+        let said = farewells(&told);
+        assert_eq!(said.len(), 1, "{outcome:?}");
+        assert_eq!((said[0].1.out, said[0].1.fate), (3, Fate::Carried));
+    }
+    // Another descriptor still leads to it.
+    let mut events = connected(3, 1);
+    let mut close = close(3).on(3, 1);
+    close.event.call.outcome = Outcome::Unfinished;
+    events.push(close.done());
+    let last = tell(events).1.pop().unwrap();
+    assert_eq!(last.meaning, Some(Meaning::GivenUp));
+}
