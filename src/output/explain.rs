@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::address;
 use super::escape::Escape;
-use crate::story::{Conversation, Side, Stage, Told, What};
+use crate::story::{Conversation, Meaning, Side, Stage, Told, What};
 use crate::syscall::SockAddr;
 use crate::tracer::event::CallEvent;
 
@@ -40,8 +40,7 @@ impl Explain {
             return None;
         }
         let datagram = conversation.is_datagram();
-        let end = stage == Stage::Receive
-            && event.is_some_and(|event| event.call.outcome.value() == Some(0));
+        let end = told.meaning == Some(Meaning::PeerEnded);
         let topic = match (datagram, end) {
             (true, _) => Topic::Datagram(stage),
             (false, true) => Topic::End,
@@ -90,6 +89,8 @@ fn streams(stage: Stage, event: Option<&CallEvent>, conversation: &Conversation)
              what gets lost, while the program goes on.",
             bytes(event?)
         ),
+        // Nothing came, which here is not the end.
+        Stage::Receive if event?.call.outcome.value() == Some(0) => return None,
         Stage::Receive => format!(
             "The stack had {} waiting, put back in order. The program reads from descriptor {} alone: the stack knows which peer is at the \
              other end.",

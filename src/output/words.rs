@@ -32,6 +32,7 @@ pub fn meaning(meaning: &Meaning, escape: Escape, glyphs: &Glyphs) -> String {
         },
         Meaning::Joined(one, other) => format!("#{one} and #{other}, joined to each other"),
         Meaning::Part { done, of } => format!("{} of {} fitted in", size(*done), size(*of)),
+        Meaning::Cut { of, to } => format!("datagram of {}, cut to {}", size(*of), size(*to)),
         Meaning::Peeked => "only a look: the bytes stay".into(),
         Meaning::PeerEnded => "the peer has closed its side".into(),
         Meaning::ShutSend => "no more from us; we still read".into(),

@@ -53,30 +53,61 @@ pub fn moved(event: &CallEvent) -> u64 {
     let (Some(direction), Some(value)) = (direction(event), call.outcome.value()) else {
         return 0;
     };
-    if direction == Direction::In
-        && call
-            .arg("flags")
-            .and_then(number)
-            .is_some_and(|flags| flags & NOT_TAKEN != 0)
-    {
+    if direction == Direction::In && message_flags(call) & NOT_TAKEN != 0 {
         return 0;
     }
     let value = u64::try_from(value).unwrap_or(0);
     match call.name() {
         // These return a number of messages; each says its own length.
         "sendmmsg" | "recvmmsg" => messages(call, value),
-        _ => value,
+        // With MSG_TRUNC the result is the datagram's length, of which no more than the buffer holds was delivered.
+        _ => value.min(asked(call).unwrap_or(u64::MAX)),
     }
 }
 
 /// Whether a receive only looks (MSG_PEEK).
 pub fn peeks(call: &Call) -> bool {
-    call.arg("flags")
-        .and_then(number)
-        .is_some_and(|flags| flags & 0x2 != 0)
+    message_flags(call) & 0x2 != 0
 }
 
-/// The sum of `msg_len` of the first `count` messages.
+/// Whether a receive returned 0 for the end of a stream. So does one that asks for nothing, or for old errors; and splice(2) also
+/// where nothing is there just now, or urgent data is next. recvmmsg(2) counts messages.
+pub fn meets_end(call: &Call) -> bool {
+    call.outcome.value() == Some(0)
+        && !matches!(call.name(), "splice" | "recvmmsg")
+        && message_flags(call) & NOT_TAKEN == 0
+        && asked(call).is_none_or(|of| of > 0)
+}
+
+/// The length of a datagram and the room that it was cut to, where MSG_TRUNC (recv(2)) tells of both.
+pub fn cut(call: &Call) -> Option<(u64, u64)> {
+    let (len, room) = (u64::try_from(call.outcome.value()?).ok()?, asked(call)?);
+    (call.row.role == Role::Receive && len > room).then_some((len, room))
+}
+
+/// Whether the call, on a socket for datagrams, took one or sent one, be it empty.
+pub fn carries_datagram(call: &Call) -> bool {
+    let Some(value) = call.outcome.value() else {
+        return false;
+    };
+    match call.name() {
+        _ if message_flags(call) & NOT_TAKEN != 0 => false,
+        "sendto" | "sendmsg" | "recvfrom" | "recvmsg" | "write" => true,
+        // The kernel doesn't pass these on to the socket where they ask for nothing.
+        "read" | "readv" => asked(call).is_none_or(|of| of > 0),
+        _ => value > 0,
+    }
+}
+
+/// The MSG_* flags of a receive. Other calls that receive have flags of their own: SPLICE_F_NONBLOCK is the bit of MSG_PEEK.
+fn message_flags(call: &Call) -> u64 {
+    match call.name() {
+        "recvfrom" | "recvmsg" | "recvmmsg" => call.arg("flags").and_then(number).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The sum of `msg_len` of the first `count` messages, each as far as its buffers, where they are known, could hold it.
 fn messages(call: &Call, count: u64) -> u64 {
     let Some(Value::List { items, .. }) = call
         .args
@@ -87,10 +118,12 @@ fn messages(call: &Call, count: u64) -> u64 {
         return 0;
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let lengths = items
-        .iter()
-        .take(count)
-        .filter_map(|item| number(field(item, "msg_len")?));
+    let lengths = items.iter().take(count).filter_map(|item| {
+        let room = field(item, "msg_hdr")
+            .and_then(|header| vectors(field(header, "msg_iov")?))
+            .unwrap_or(u64::MAX);
+        Some(number(field(item, "msg_len")?)?.min(room))
+    });
     lengths.fold(0, u64::saturating_add)
 }
 

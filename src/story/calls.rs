@@ -40,7 +40,10 @@ impl Story {
         }
         let conversation = subject.and_then(|id| self.conversations.get(id)).cloned();
         let (ended, rest) = self.release(&event, subject, &who);
-        if event.call.row.role == Role::Close && event.call.outcome.value().is_some() {
+        // The descriptor is gone even where close(2) fails, or its thread ends inside it.
+        if event.call.row.role == Role::Close
+            && (event.call.outcome.value().is_some() || ended.is_some())
+        {
             learned.meaning = match ended {
                 Some(farewell) => Some(Meaning::Farewell(farewell)),
                 None if rest.len() > 1 => Some(Meaning::SeveralEnded(rest.len())),

@@ -21,6 +21,8 @@ pub struct Conversation {
     pub out: u64,
     /// Bytes received.
     pub received: u64,
+    /// Whether a datagram went either way: it may have been empty.
+    datagrams: bool,
     /// When its making began, where that was seen.
     pub born: Option<Nanos>,
     /// What it is there for.
@@ -106,6 +108,7 @@ impl Conversation {
             peer: None,
             out: 0,
             received: 0,
+            datagrams: false,
             born: None,
             part: Part::Open,
             link: Link::None,
@@ -326,12 +329,17 @@ impl Conversation {
             Direction::Out => self.out = self.out.saturating_add(count),
             Direction::In => self.received = self.received.saturating_add(count),
         }
+        // After shutdown(2) a receive returns 0 without one.
+        let datagram = self.is_datagram()
+            && bytes::carries_datagram(call)
+            && !(self.deaf && call.outcome.value() == Some(0));
+        self.datagrams |= datagram;
         if !matches!(self.link, Link::Connected)
             && let Some(address) = call.address()
         {
             self.peer = Some(address.clone());
         }
-        if count > 0 {
+        if count > 0 || datagram {
             match direction {
                 Direction::Out => self.silence.begins(event.end),
                 Direction::In => self.silence.ends(),
@@ -355,17 +363,15 @@ impl Conversation {
                 learned.meaning = asked.map(|of| Meaning::Part { done: count, of });
             }
             Direction::In if bytes::peeks(call) => learned.meaning = Some(Meaning::Peeked),
-            // A receive of nothing also returns 0, and so does one after shutdown(SHUT_RD).
-            Direction::In
-                if self.is_stream()
-                    && call.outcome.value() == Some(0)
-                    && asked.is_none_or(|of| of > 0)
-                    && !self.deaf =>
-            {
+            // A receive after shutdown(SHUT_RD) returns 0 too.
+            Direction::In if self.is_stream() && bytes::meets_end(call) && !self.deaf => {
                 learned.meaning = Some(Meaning::PeerEnded);
                 self.first.get_or_insert(Side::Peer);
                 self.asked = None;
                 self.silence.ends();
+            }
+            Direction::In => {
+                learned.meaning = bytes::cut(call).map(|(of, to)| Meaning::Cut { of, to });
             }
             _ => {}
         }
@@ -460,7 +466,7 @@ impl Conversation {
         let fate = match self.part {
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),
-            _ if self.out + self.received > 0 => Fate::Carried,
+            _ if self.out + self.received > 0 || self.datagrams => Fate::Carried,
             _ if matches!(self.link, Link::Failed | Link::Connecting { .. }) => {
                 Fate::NeverConnected
             }

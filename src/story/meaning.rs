@@ -36,6 +36,13 @@ pub enum Meaning {
         /// Bytes offered.
         of: u64,
     },
+    /// MSG_TRUNC: a datagram was longer than the buffer, and the rest of it is gone.
+    Cut {
+        /// Its length in bytes.
+        of: u64,
+        /// Bytes delivered.
+        to: u64,
+    },
     /// MSG_PEEK: the bytes stay where they are, for the next receive.
     Peeked,
     /// A receive returned 0 on a stream: the peer has closed its direction.

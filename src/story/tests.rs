@@ -1,5 +1,7 @@
 //! What the story says of programs.
 
+mod transfers;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
@@ -7,8 +9,8 @@ use syscalls::Sysno;
 
 use super::scene::*;
 use super::*;
-use crate::syscall::names::socket;
-use crate::syscall::{SockAddr, Value};
+use crate::syscall::names::{file, socket};
+use crate::syscall::{Outcome, SockAddr, Value};
 
 fn tell(events: Vec<Event>) -> (Story, Vec<Told>) {
     let mut story = Story::new(Options::default());

@@ -1,6 +1,7 @@
 //! Programs of one kind and another, on terminals and in files.
 
 use super::*;
+use crate::syscall::Outcome;
 
 #[test]
 fn a_client_in_a_file() {
@@ -241,4 +242,73 @@ fn columns_of_a_file_stay_where_they_are() {
         .map(|line| line.find("create"))
         .collect();
     assert_eq!(columns.len(), 1);
+}
+
+#[test]
+fn datagrams_that_are_cut_or_empty() {
+    let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
+    let mut long = recvfrom(3, b"0123456789", 3000, 10);
+    long.event.call.args[1].value = data(b"0123456789", 10);
+    long.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x20);
+    let close = |id| close(3).on_kind(3, id, udp).releases(id);
+    let text = screen(
+        [
+            makes_kind(3, 1, udp).done(),
+            long.on_kind(3, 1, udp).done(),
+            close(1).at(MS, 9000).done(),
+            makes_kind(3, 2, udp).done(),
+            recvfrom(3, b"", 0, 10).on_kind(3, 2, udp).done(),
+            close(2).at(MS, 9000).done(),
+        ],
+        file(),
+    );
+    for words in [
+        "= 3000",
+        "datagram of 3.0 kB, cut to 10 B",
+        "0 B out, 10 B in, lived",
+        "0 B out, 0 B in, lived",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+}
+
+#[test]
+fn only_the_end_is_explained_as_the_end() {
+    let shown = |act: Act| {
+        let events = [
+            makes(3, 1).done(),
+            connect(3, inet([127, 0, 0, 1], 80)).on(3, 1).done(),
+            act.on(3, 1).done(),
+        ];
+        let settings = Settings {
+            explain: true,
+            ..file()
+        };
+        screen(events, settings)
+    };
+    let splice = vec![("fd_in", Value::Fd(3)), ("off_in", Value::Pointer(0))];
+    assert!(shown(recvfrom(3, b"", 0, 10)).contains("It is the end"));
+    for nothing in [Act::new(Sysno::splice, splice), recvfrom(3, b"", 0, 0)] {
+        let text = shown(nothing);
+        assert!(!text.contains("the end"), "{text}");
+        assert!(!text.contains("closed"), "{text}");
+    }
+}
+
+#[test]
+fn a_close_cut_off_tells_what_an_ordinary_one_tells() {
+    let mut close = close(3).on(3, 1).releases(1).at(2 * MS, 9000);
+    close.event.call.outcome = Outcome::Unfinished;
+    let text = screen(
+        [
+            makes(3, 1).done(),
+            connect(3, inet([127, 0, 0, 1], 80)).on(3, 1).done(),
+            sendto(3, b"abc").on(3, 1).done(),
+            close.done(),
+        ],
+        file(),
+    );
+    let line = text.lines().last().unwrap();
+    assert!(line.contains("close(3) = ?"), "{line}");
+    assert!(line.contains("3 B out, 0 B in, closed by us"), "{line}");
 }
