@@ -3,10 +3,21 @@
 /// AUDIT_ARCH_X86_64 (linux/audit.h): what seccomp and PTRACE_GET_SYSCALL_INFO call this architecture.
 pub const AUDIT_ARCH: u32 = 0xC000_003E;
 
+/// AUDIT_ARCH_I386: the other architecture whose calls a process here can make.
+pub const AUDIT_ARCH_OTHER: u32 = 0x4000_0003;
+
+/// Its numbers of the calls that make a child with CLONE_* flags.
+pub const OTHER_CLONE: u32 = 120;
+/// See [`OTHER_CLONE`].
+pub const OTHER_CLONE3: u32 = 435;
+
+/// The index of the other architecture's first argument in [`set_argument`].
+pub const OTHER_FIRST: usize = 6;
+
 /// A tracee's registers, whole.
 pub type Registers = libc::user_regs_struct;
 
-/// Replaces argument `index` (0 to 5) in `registers`.
+/// Replaces argument `index` (0 to 5, or [`OTHER_FIRST`]) in `registers`.
 pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
     let slot = match index {
         0 => &mut registers.rdi,
@@ -14,7 +25,8 @@ pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
         2 => &mut registers.rdx,
         3 => &mut registers.r10,
         4 => &mut registers.r8,
-        _ => &mut registers.r9,
+        5 => &mut registers.r9,
+        _ => &mut registers.rbx,
     };
     *slot = value;
 }

@@ -43,13 +43,11 @@ impl Engine {
             self.resume(stopped, 0);
             return Ok(());
         }
+        self.child_call_entered(&stopped, arch, raw)?;
         let Some(row) = row else {
             self.resume(stopped, 0);
             return Ok(());
         };
-        if row.role == Role::Engine {
-            self.child_call_entered(&stopped, raw)?;
-        }
         if row.role == Role::IoUring
             && self.config.refuse_io_uring
             && raw.number == libc::SYS_io_uring_setup as u64
@@ -462,45 +460,52 @@ impl Engine {
         }
     }
 
-    /// A call that makes a child begins: its flags are noted, and CLONE_UNTRACED, which would hide the child, is cleared.
-    fn child_call_entered(&mut self, stopped: &Stopped, raw: Raw) -> Result<(), Gone> {
+    /// Where a call that makes a child begins, its flags are noted, and CLONE_UNTRACED, which would hide the child, is cleared.
+    fn child_call_entered(&mut self, stopped: &Stopped, arch: u32, raw: Raw) -> Result<(), Gone> {
         const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
+        let (clone, clone3, first) = match arch {
+            abi::AUDIT_ARCH => (libc::SYS_clone as u64, libc::SYS_clone3 as u64, 0),
+            abi::AUDIT_ARCH_OTHER => (
+                abi::OTHER_CLONE.into(),
+                abi::OTHER_CLONE3.into(),
+                abi::OTHER_FIRST,
+            ),
+            _ => return Ok(()),
+        };
         let tid = stopped.tid();
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return Ok(());
         };
-        match raw.number as libc::c_long {
-            libc::SYS_clone => {
-                let flags = raw.args[0];
-                thread.clone_flags = Some(flags);
-                if flags & UNTRACED != 0 {
-                    let mut registers = stopped.registers()?;
-                    abi::set_argument(&mut registers, 0, flags & !UNTRACED);
-                    stopped.set_registers(&registers)?;
-                    thread.undo = Some(Undo::Argument(flags));
-                }
+        if raw.number == clone {
+            let flags = raw.args[0];
+            thread.clone_flags = Some(flags);
+            if flags & UNTRACED != 0 {
+                let mut registers = stopped.registers()?;
+                abi::set_argument(&mut registers, first, flags & !UNTRACED);
+                stopped.set_registers(&registers)?;
+                thread.undo = Some(Undo::Argument {
+                    index: first,
+                    flags,
+                });
             }
-            libc::SYS_clone3 => {
-                // The flags are the first field of struct clone_args (linux/sched.h).
-                let memory = TraceeMemory::of(tid);
-                let mut bytes = [0; 8];
-                if memory.read(raw.args[0], &mut bytes) == bytes.len() {
-                    let flags = u64::from_ne_bytes(bytes);
-                    thread.clone_flags = Some(flags);
-                    if flags & UNTRACED != 0 {
-                        if memory.write(raw.args[0], &(flags & !UNTRACED).to_ne_bytes()) {
-                            thread.undo = Some(Undo::Memory {
-                                address: raw.args[0],
-                                flags,
-                            });
-                        } else {
-                            // As on a kernel without it: clone(2), which programs then use, has its flags in a register.
-                            stopped.skip_call()?;
-                        }
-                    }
-                }
+        } else if raw.number == clone3 {
+            // The flags are the first field of struct clone_args (linux/sched.h).
+            let (memory, address) = (TraceeMemory::of(tid), raw.args[0]);
+            let mut bytes = [0; 8];
+            if memory.read(address, &mut bytes) < bytes.len() {
+                return Ok(());
             }
-            _ => {}
+            let flags = u64::from_ne_bytes(bytes);
+            thread.clone_flags = Some(flags);
+            if flags & UNTRACED == 0 {
+                return Ok(());
+            }
+            if memory.write(address, &(flags & !UNTRACED).to_ne_bytes()) {
+                thread.undo = Some(Undo::Memory { address, flags });
+            } else {
+                // As on a kernel without it: clone(2), which programs then use, has its flags in a register.
+                stopped.skip_call()?;
+            }
         }
         Ok(())
     }
@@ -524,9 +529,9 @@ impl Undo {
     /// Puts the flags back as the program wrote them.
     pub(super) fn apply(self, stopped: &Stopped) -> Result<(), Gone> {
         match self {
-            Self::Argument(flags) => {
+            Self::Argument { index, flags } => {
                 let mut registers = stopped.registers()?;
-                abi::set_argument(&mut registers, 0, flags);
+                abi::set_argument(&mut registers, index, flags);
                 stopped.set_registers(&registers)
             }
             Self::Memory { address, flags } => {

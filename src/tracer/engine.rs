@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::alarm::{Alarm, Mask};
 use super::decoy::Decoy;
 use super::descriptors::Descriptors;
-use super::event::{Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
+use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
 use super::filter::{Filter, RET_DATA};
 use super::launch::launch;
 use super::outbox::{Held, Outbox};
@@ -15,7 +15,7 @@ use super::program::{LaunchError, Program};
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait, wait_now};
 use super::tracees::{Doing, Process, Tracees};
-use crate::syscall::{Limits, Selection, table};
+use crate::syscall::{Call, Limits, Selection, table};
 
 /// How calls are made to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,7 @@ pub struct Trace {
     stopped: Stopped,
     start: Instant,
     decoy: Option<Decoy>,
+    execve: Option<Call>,
 }
 
 /// Tells the time of a trace.
@@ -115,6 +116,7 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
         filtered: launched.filtered,
         stopped: launched.stopped,
         decoy: Decoy::start().ok(),
+        execve: launched.execve,
         start: Instant::now(),
     })
 }
@@ -122,11 +124,7 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
 /// The numbers of the calls that must stop.
 fn stopping(config: &Config) -> Vec<u64> {
     let selected = |number| config.named.contains(number);
-    let others = [
-        libc::SYS_prctl,
-        libc::SYS_restart_syscall,
-        libc::SYS_seccomp,
-    ];
+    let others = [libc::SYS_restart_syscall, libc::SYS_seccomp];
     let mut numbers: Vec<u64> = table::rows()
         .iter()
         .filter(|row| match row.role {
@@ -230,12 +228,12 @@ impl Engine {
             stop_signal: libc::SIGSTOP,
             continue_program_at: None,
         };
-        engine.begin(trace.stopped);
+        engine.begin(trace.stopped, trace.execve);
         engine
     }
 
     /// The program's first moment: its descriptors are what it inherited.
-    fn begin(&mut self, stopped: Stopped) {
+    fn begin(&mut self, stopped: Stopped, execve: Option<Call>) {
         let pid = self.main;
         let inherited = procfs::sockets(pid);
         let table = self
@@ -258,6 +256,20 @@ impl Engine {
             thread.begun = true;
         }
         self.tell(pid, pid, Change::Started { parent: None, name }, None);
+        if let Some(call) = execve
+            && self.config.named.contains(call.raw.number)
+        {
+            let event = CallEvent {
+                pid,
+                tid: pid,
+                start: 0,
+                end: self.now(),
+                call,
+                descriptors: Vec::new(),
+                released: Vec::new(),
+            };
+            self.outbox.send(Event::Call(Box::new(event)), None);
+        }
         self.executed(stopped);
     }
 

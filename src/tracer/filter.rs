@@ -51,15 +51,32 @@ fn answer(action: u32) -> sock_filter {
 impl Filter {
     /// Stops the calls of these numbers, and clone(2) where its flags ask for it: CLONE_UNTRACED, which the engine clears, and
     /// CLONE_FILES without CLONE_THREAD or the other way round, since for all others the kind of child tells whether it shares its
-    /// parent's descriptors; and prctl(2) where it sets a filter. Calls of other architectures pass.
+    /// parent's descriptors; and prctl(2) where it sets a filter. Calls of other architectures pass, but
+    /// for those that could make an untraced child.
     pub fn by_number(numbers: impl IntoIterator<Item = u64>) -> Self {
         let stop = answer(libc::SECCOMP_RET_TRACE | RET_DATA);
         let pass = answer(libc::SECCOMP_RET_ALLOW);
-        let mut code = vec![load(ARCH), equal(abi::AUDIT_ARCH, 1, 0), pass, load(NUMBER)];
+        let untraced = instruction(
+            BPF_JMP | BPF_JSET | BPF_K,
+            libc::CLONE_UNTRACED as u32,
+            0,
+            1,
+        );
+        let other = [
+            equal(abi::AUDIT_ARCH_OTHER, 0, 6),
+            load(NUMBER),
+            equal(abi::OTHER_CLONE3, 3, 0),
+            equal(abi::OTHER_CLONE, 0, 3),
+            load(FIRST_ARGUMENT_LOW),
+            untraced,
+            stop,
+            pass,
+        ];
+        let mut code = vec![load(ARCH), equal(abi::AUDIT_ARCH, other.len() as u8, 0)];
+        code.extend(other);
+        code.push(load(NUMBER));
         for number in numbers {
-            if ![libc::SYS_clone as u64, libc::SYS_prctl as u64].contains(&number) {
-                code.extend([equal(number as u32, 0, 1), stop]);
-            }
+            code.extend([equal(number as u32, 0, 1), stop]);
         }
         code.extend([
             equal(libc::SYS_prctl as u32, 0, 4),
@@ -70,12 +87,7 @@ impl Filter {
             equal(libc::SYS_clone as u32, 1, 0),
             pass,
             load(FIRST_ARGUMENT_LOW),
-            instruction(
-                BPF_JMP | BPF_JSET | BPF_K,
-                libc::CLONE_UNTRACED as u32,
-                0,
-                1,
-            ),
+            untraced,
             stop,
             instruction(BPF_ALU | BPF_AND | BPF_K, CLONE_FLAGS, 0, 0),
             equal(libc::CLONE_THREAD as u32, 1, 0),
@@ -171,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn stops_what_could_hide_a_child_by_the_other_architecture() {
+        let filter = Filter::by_number([41]);
+        let i386 = |number, first| run(&filter, abi::AUDIT_ARCH_OTHER, number, first);
+        assert_eq!(
+            i386(abi::OTHER_CLONE, libc::CLONE_UNTRACED as u64 | 17),
+            STOP
+        );
+        assert_eq!(i386(abi::OTHER_CLONE, 17), PASS);
+        assert_eq!(i386(abi::OTHER_CLONE3, 0), STOP);
+        assert_eq!(i386(41, 0), PASS);
+        assert_eq!(run(&filter, 0xC000_00B7, 41, 0), PASS, "aarch64");
+    }
+
+    #[test]
     fn stops_prctl_where_it_sets_a_filter() {
         let filter = Filter::by_number([]);
         let prctl = |option: i32| {
@@ -187,7 +213,7 @@ mod tests {
 
     #[test]
     fn stops_clone_where_its_flags_ask_for_it() {
-        let filter = Filter::by_number([libc::SYS_clone as u64]);
+        let filter = Filter::by_number([]);
         let (files, thread) = (libc::CLONE_FILES as u64, libc::CLONE_THREAD as u64);
         let untraced = libc::CLONE_UNTRACED as u64;
         let cases = [
@@ -199,6 +225,12 @@ mod tests {
             (untraced | files | thread, STOP),
         ];
         for (flags, expected) in cases {
+            let all = Filter::by_number([libc::SYS_clone as u64]);
+            assert_eq!(
+                run(&all, abi::AUDIT_ARCH, libc::SYS_clone as u32, flags),
+                STOP,
+                "asked for by number"
+            );
             assert_eq!(
                 run(&filter, abi::AUDIT_ARCH, libc::SYS_clone as u32, flags),
                 expected,

@@ -13,9 +13,11 @@ use super::alarm::Mask;
 use super::event::Status;
 use super::filter::{Filter, RET_DATA};
 use super::image::{Image, PROBE};
+use super::memory::TraceeMemory;
 use super::program::{LaunchError, Program};
 use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, interrupt, seize, wait_for};
 use super::{abi, procfs};
+use crate::syscall::{self, Call, Limits, Outcome, enter, finish};
 
 /// The program at its first instruction.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Launched {
     pub stopped: Stopped,
     /// Whether the filter is in force. If not, calls are stopped by PTRACE_SYSCALL.
     pub filtered: bool,
+    /// The execve by which it began.
+    pub execve: Option<Call>,
 }
 
 /// Starts the program, traced, with `filter` where one is wanted and can be installed.
@@ -77,10 +81,15 @@ pub fn launch(
 fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched, LaunchError> {
     let mut probed = false;
     let mut filtered = false;
+    let mut execve = None;
     loop {
         match wait_for(child) {
             Waited::Stopped(stopped, Stop::Exec) if probed => {
-                return Ok(Launched { stopped, filtered });
+                return Ok(Launched {
+                    stopped,
+                    filtered,
+                    execve,
+                });
             }
             Waited::Stopped(_, Stop::Exec) => {
                 return Err(LaunchError::Own(
@@ -92,6 +101,22 @@ fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched,
             Waited::Stopped(stopped, Stop::Syscall | Stop::Seccomp) => {
                 match stopped.try_syscall_info() {
                     Ok(SyscallInfo::Entry { arch, raw }) => {
+                        if let Some(row) = syscall::row(raw.number)
+                            && raw.number == libc::SYS_execve as u64
+                        {
+                            // Its arguments are gone with the old program when it has succeeded.
+                            let memory = TraceeMemory::of(child);
+                            let call = finish(
+                                &enter(row, raw, &memory),
+                                Outcome::Unfinished,
+                                &memory,
+                                Limits::default(),
+                            );
+                            execve = Some(Call {
+                                outcome: Outcome::Value(0),
+                                ..call
+                            });
+                        }
                         probed |= arch == abi::AUDIT_ARCH && raw.args[1..3] == PROBE;
                     }
                     Ok(SyscallInfo::Seccomp { raw, data, .. }) => {

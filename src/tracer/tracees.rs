@@ -40,8 +40,13 @@ pub struct Calling {
 /// A change of a child-making call's flags, to be undone when the call is over.
 #[derive(Clone, Copy, Debug)]
 pub enum Undo {
-    /// clone(2): the flags stand in the first argument.
-    Argument(u64),
+    /// clone(2): the flags stand in an argument.
+    Argument {
+        /// Which, as [`abi::set_argument`](super::abi::set_argument) counts.
+        index: usize,
+        /// The flags as the program wrote them.
+        flags: u64,
+    },
     /// clone3(2): the flags stand in memory.
     Memory {
         /// The address of struct clone_args.
