@@ -63,6 +63,17 @@ fn wake_signal() -> i32 {
     libc::SIGRTMAX() - 1
 }
 
+/// Whether a signal with that si_code names the process that sent it (sigaction(2)); a timer's has another thing in its place.
+pub fn names_sender(code: i32) -> bool {
+    [
+        libc::SI_USER,
+        libc::SI_QUEUE,
+        libc::SI_TKILL,
+        libc::SI_MESGQ,
+    ]
+    .contains(&code)
+}
+
 /// The set of these signals.
 pub(super) fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
@@ -114,7 +125,7 @@ pub fn read_signal(descriptor: i32) -> (i32, i32) {
         let info = info.assume_init();
         (
             info.ssi_signo as i32,
-            if info.ssi_code <= 0 {
+            if names_sender(info.ssi_code) {
                 info.ssi_pid as i32
             } else {
                 0
@@ -133,7 +144,14 @@ pub fn take_signal() -> (i32, i32) {
             let signal = libc::sigwaitinfo(&raw const set, info.as_mut_ptr());
             if signal > 0 {
                 let info = info.assume_init();
-                return (signal, if info.si_code <= 0 { info.si_pid() } else { 0 });
+                return (
+                    signal,
+                    if names_sender(info.si_code) {
+                        info.si_pid()
+                    } else {
+                        0
+                    },
+                );
             }
         }
     }
@@ -252,7 +270,7 @@ impl Alarm {
                     match info.si_code {
                         // By way of the process in front of us (`--no-wait`), which names the first sender.
                         _ if relayed => info.si_value().sival_ptr as usize as i32,
-                        ..=0 => info.si_pid(),
+                        code if names_sender(code) => info.si_pid(),
                         _ => 0,
                     }
                 };

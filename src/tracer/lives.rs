@@ -1,12 +1,11 @@
 //! How threads and processes begin, become other programs, are stopped and end.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use super::engine::Engine;
 use super::event::{Change, Event, Notice, Status};
 use super::outbox::Held;
+use super::privilege;
 use super::procfs;
 use super::signals::{self, Watched};
 use super::stopped::{Gone, Stopped};
@@ -212,7 +211,7 @@ impl Engine {
             );
             self.outbox.send(Event::Notice(Notice::Text(text)), None);
         }
-        if lost_privilege(pid) && !self.tracees.hidden(pid) {
+        if privilege::lost(pid) && !self.tracees.hidden(pid) {
             let path = String::from_utf8_lossy(&bytes).into_owned();
             self.outbox
                 .send(Event::Notice(Notice::PrivilegeLost { pid, path }), None);
@@ -269,10 +268,7 @@ impl Engine {
 
     /// A signal is about to be delivered: it passes, once and unchanged.
     pub(super) fn signal(&mut self, stopped: Stopped, pid: i32, signal: i32) -> Result<(), Gone> {
-        let info = stopped.siginfo()?;
-        // SAFETY: si_pid is meaningful for signals that a process sent, and for SIGCHLD; it is read for these alone.
-        let sender =
-            (info.si_code <= 0 || signal == libc::SIGCHLD).then(|| unsafe { info.si_pid() });
+        let (code, sender) = stopped.signal_origin()?;
         let held = self.hold(stopped, signal);
         let tid = held.stopped.tid();
         self.tell(
@@ -280,7 +276,7 @@ impl Engine {
             tid,
             Change::Signal {
                 signal,
-                code: info.si_code,
+                code,
                 sender,
             },
             Some(held),
@@ -319,8 +315,7 @@ impl Engine {
         let quiet = std::mem::replace(&mut self.stops_before, self.stops) == self.stops;
         if self.continue_program_at.is_some_and(|at| now >= at) {
             self.continue_program_at = None;
-            // SAFETY: a signal to a process that we trace and have not reaped, so the number is still its own.
-            unsafe { libc::kill(self.main, libc::SIGCONT) };
+            signals::send(self.main, libc::SIGCONT);
         }
         let Some(at_latest) = self.stop_with_program_at else {
             return;
@@ -364,53 +359,4 @@ impl Engine {
             self.tell(pid, tid, Change::Continued, None);
         }
     }
-}
-
-/// Whether the process runs a setuid, setgid or capability-bearing file without the privilege that the file gives: the kernel takes it
-/// away where the tracer is not privileged (execve(2)).
-fn lost_privilege(pid: i32) -> bool {
-    let path = format!("/proc/{pid}/exe");
-    let Ok(file) = fs::metadata(&path) else {
-        return false;
-    };
-    // There the kernel gives no privilege to anybody.
-    if nix::sys::statvfs::statvfs(path.as_str())
-        .is_ok_and(|fs| fs.flags().contains(nix::sys::statvfs::FsFlags::ST_NOSUID))
-    {
-        return false;
-    }
-    let effective = |field| {
-        procfs::status(pid, field)?
-            .split_whitespace()
-            .nth(1)?
-            .parse::<u32>()
-            .ok()
-    };
-    let lost_user =
-        file.mode() & libc::S_ISUID != 0 && effective("Uid").is_some_and(|uid| uid != file.uid());
-    let lost_group = file.mode() & libc::S_ISGID != 0
-        && file.mode() & libc::S_IXGRP != 0
-        && effective("Gid").is_some_and(|gid| gid != file.gid());
-    lost_user || lost_group || lost_capabilities(pid)
-}
-
-fn lost_capabilities(pid: i32) -> bool {
-    let none =
-        procfs::status(pid, "CapPrm").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
-    if !none {
-        return false;
-    }
-    let Ok(path) = std::ffi::CString::new(format!("/proc/{pid}/exe")) else {
-        return false;
-    };
-    // SAFETY: both strings end with NUL; without a buffer the call only says how long the attribute is.
-    let length = unsafe {
-        libc::getxattr(
-            path.as_ptr(),
-            c"security.capability".as_ptr(),
-            std::ptr::null_mut(),
-            0,
-        )
-    };
-    length > 0
 }

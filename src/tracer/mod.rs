@@ -16,6 +16,7 @@ pub mod launch;
 mod lives;
 pub mod memory;
 pub mod outbox;
+mod privilege;
 pub mod procfs;
 mod program;
 pub mod signals;

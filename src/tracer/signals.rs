@@ -64,8 +64,7 @@ impl Signals {
         for one in due {
             if !self.came_to_the_group(&one) {
                 for pid in targets {
-                    // SAFETY: a signal to a process that we trace and have not reaped, so the number is still its own.
-                    unsafe { libc::kill(*pid, one.signal) };
+                    send(*pid, one.signal);
                 }
             }
         }
@@ -83,6 +82,12 @@ impl Signals {
         };
         self.group.iter().any(same)
     }
+}
+
+/// Sends a signal to a process that we trace.
+pub fn send(pid: i32, signal: i32) {
+    // SAFETY: we have not reaped the process, so the number is still its own; one that is gone is an error without effect.
+    unsafe { libc::kill(pid, signal) };
 }
 
 /// Keeps us from being stopped for writing to a terminal from the background.

@@ -8,6 +8,7 @@ use std::ptr;
 use nix::errno::Errno;
 
 use super::abi::{self, Registers};
+use super::alarm::names_sender;
 use super::event::Status;
 use crate::syscall::Raw;
 
@@ -220,12 +221,16 @@ impl Stopped {
         Ok(message as i32)
     }
 
-    /// The signal that is about to be delivered.
-    pub fn siginfo(&self) -> Result<libc::siginfo_t, Gone> {
+    /// Where the signal that is about to be delivered comes from: si_code (sigaction(2)), and the process that sent it, or whose end
+    /// or stop SIGCHLD tells.
+    pub fn signal_origin(&self) -> Result<(i32, Option<i32>), Gone> {
         // SAFETY: siginfo_t is plain numbers; all zero is one of its values.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         self.ask(libc::PTRACE_GETSIGINFO, 0, &raw mut info as usize)?;
-        Ok(info)
+        let from_process = names_sender(info.si_code) || info.si_signo == libc::SIGCHLD;
+        // SAFETY: these have si_pid in the place where it is read.
+        let sender = from_process.then(|| unsafe { info.si_pid() });
+        Ok((info.si_code, sender))
     }
 
     /// All registers.
