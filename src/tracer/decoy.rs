@@ -9,13 +9,25 @@ use std::os::fd::FromRawFd;
 
 use nix::errno::Errno;
 
-use super::alarm;
+use super::{alarm, procfs};
 
 /// The noting process, which ends with the thread that started it.
 #[derive(Debug)]
 pub struct Decoy {
-    /// What it noted: signal and sender, a pair of numbers each.
+    pid: i32,
+    /// What it noted: three numbers each.
     notes: File,
+}
+
+/// A signal that came to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its number.
+    pub signal: i32,
+    /// Who sent it; 0 for the kernel.
+    pub sender: i32,
+    /// When, as [`alarm::now`] tells.
+    pub at: i64,
 }
 
 impl Decoy {
@@ -34,25 +46,32 @@ impl Decoy {
             let us = libc::getpid();
             match Errno::result(libc::fork())? {
                 0 => note_signals(us, ends[1]),
-                _ => {
+                pid => {
                     libc::close(ends[1]);
-                    Ok(Self {
-                        notes: File::from_raw_fd(ends[0]),
-                    })
+                    let notes = File::from_raw_fd(ends[0]);
+                    Ok(Self { pid, notes })
                 }
             }
         }
     }
 
-    /// What has come to the group since the last time: signal and sender.
-    pub fn notes(&mut self) -> Vec<(i32, i32)> {
+    /// Whether it has noted all that has come to it: nothing is pending, and it sleeps until something comes.
+    pub fn is_settled(&self, signal: i32) -> bool {
+        !procfs::signal_pending(self.pid, signal) && procfs::is_asleep(self.pid)
+    }
+
+    /// What has come to the group since the last time.
+    pub fn notes(&mut self) -> Vec<Note> {
         let mut notes = Vec::new();
-        let mut bytes = [0; 8];
+        let mut bytes = [0; 16];
         while self.notes.read_exact(&mut bytes).is_ok() {
-            let number = |at: usize| {
-                i32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-            };
-            notes.push((number(0), number(4)));
+            let (words, _) = bytes.as_chunks::<4>();
+            let at = [words[2], words[3]].concat();
+            notes.push(Note {
+                signal: i32::from_ne_bytes(words[0]),
+                sender: i32::from_ne_bytes(words[1]),
+                at: i64::from_ne_bytes(at.try_into().unwrap_or_default()),
+            });
         }
         notes
     }
@@ -67,8 +86,11 @@ fn note_signals(us: i32, notes: i32) -> ! {
         libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0);
         while libc::getppid() == us {
             let (signal, sender) = alarm::take_signal();
-            let bytes = [signal.to_ne_bytes(), sender.to_ne_bytes()];
-            libc::write(0, bytes.as_ptr().cast(), size_of_val(&bytes));
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&signal.to_ne_bytes());
+            bytes[4..8].copy_from_slice(&sender.to_ne_bytes());
+            bytes[8..].copy_from_slice(&alarm::now().to_ne_bytes());
+            libc::write(0, bytes.as_ptr().cast(), bytes.len());
         }
         libc::_exit(0)
     }

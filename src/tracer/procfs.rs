@@ -95,6 +95,11 @@ pub fn signal_pending(pid: i32, signal: i32) -> bool {
     })
 }
 
+/// Whether the thread sleeps.
+pub fn is_asleep(tid: i32) -> bool {
+    status(tid, "State").is_some_and(|state| state.starts_with('S'))
+}
+
 /// Whether a signal has stopped the thread.
 pub fn in_group_stop(tid: i32) -> bool {
     status(tid, "State").is_some_and(|state| state.starts_with('T'))

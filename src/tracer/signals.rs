@@ -5,17 +5,16 @@
 
 use std::collections::VecDeque;
 use std::ptr;
-use std::time::{Duration, Instant};
 
 use super::alarm::{self, Received};
-use super::decoy::Decoy;
+use super::decoy::{Decoy, Note};
 use super::procfs;
 
 /// A signal to a group reaches its members one after the other; so long we wait for the decoy to get its own.
-const GRACE: Duration = Duration::from_millis(40);
+const GRACE: i64 = 40_000_000;
 
-/// Notes this much apart are of two sendings.
-const APART: Duration = Duration::from_millis(500);
+/// Notes this much apart, in ns, are of two sendings.
+const APART: i64 = 500_000_000;
 
 /// How many of the latest notes are remembered.
 const REMEMBERED: usize = 32;
@@ -26,8 +25,8 @@ pub struct Signals {
     /// None where no process could be had: then nothing is passed on, rather than twice.
     decoy: Option<Decoy>,
     received: Vec<Received>,
-    /// What came to our group: signal, sender, and when that was read.
-    group: VecDeque<(i32, i32, Instant)>,
+    /// What came to our group.
+    group: VecDeque<Note>,
 }
 
 impl Signals {
@@ -50,17 +49,16 @@ impl Signals {
         let Some(decoy) = &mut self.decoy else {
             return;
         };
-        for (signal, sender) in decoy.notes() {
+        let now = alarm::now();
+        let ready = |one: &Received| now - one.at >= GRACE && decoy.is_settled(one.signal);
+        let (due, later): (Vec<_>, Vec<_>) = self.received.drain(..).partition(ready);
+        self.received = later;
+        for note in decoy.notes() {
             if self.group.len() == REMEMBERED {
                 self.group.pop_front();
             }
-            self.group.push_back((signal, sender, Instant::now()));
+            self.group.push_back(note);
         }
-        let (due, later): (Vec<_>, Vec<_>) = self
-            .received
-            .drain(..)
-            .partition(|one| one.at.elapsed() >= GRACE);
-        self.received = later;
         for one in due {
             if !self.came_to_the_group(&one) {
                 for pid in targets {
@@ -72,15 +70,12 @@ impl Signals {
 
     /// Whether our group got that signal from the same sender at about the same time. A relayed one had come to the process in front
     /// of us, which is in the group too, so one note answers for it and for our own.
-    fn came_to_the_group(&mut self, one: &Received) -> bool {
-        let same = |(signal, sender, at): &(i32, i32, Instant)| {
-            let apart = one
-                .at
-                .saturating_duration_since(*at)
-                .max(at.saturating_duration_since(one.at));
-            *signal == one.signal && *sender == one.sender && apart < APART
-        };
-        self.group.iter().any(same)
+    fn came_to_the_group(&self, one: &Received) -> bool {
+        self.group.iter().any(|note| {
+            note.signal == one.signal
+                && note.sender == one.sender
+                && (note.at - one.at).abs() < APART
+        })
     }
 }
 
@@ -190,12 +185,12 @@ mod tests {
     #[test]
     fn a_signal_to_the_group_is_known_by_signal_sender_and_time() {
         let mut signals = Signals::new(None);
-        let now = Instant::now();
-        signals.group.push_back((libc::SIGTERM, 77, now));
-        let received = |signal, sender, at| Received { signal, sender, at };
-        assert!(signals.came_to_the_group(&received(libc::SIGTERM, 77, now)));
-        assert!(!signals.came_to_the_group(&received(libc::SIGTERM, 78, now)));
-        assert!(!signals.came_to_the_group(&received(libc::SIGHUP, 77, now)));
-        assert!(!signals.came_to_the_group(&received(libc::SIGTERM, 77, now + APART)));
+        let (signal, sender, at) = (libc::SIGTERM, 77, 1_000_000_000);
+        signals.group.push_back(Note { signal, sender, at });
+        let came = |signal, sender, at| signals.came_to_the_group(&Received { signal, sender, at });
+        assert!(came(libc::SIGTERM, 77, at) && came(libc::SIGTERM, 77, at + APART / 2));
+        assert!(!came(libc::SIGTERM, 78, at));
+        assert!(!came(libc::SIGHUP, 77, at));
+        assert!(!came(libc::SIGTERM, 77, at + APART));
     }
 }
