@@ -11,6 +11,7 @@ mod errors;
 mod facts;
 mod languages;
 mod outlived;
+mod pressure;
 mod privileges;
 mod processes;
 mod screens;

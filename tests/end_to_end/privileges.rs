@@ -98,6 +98,36 @@ fn ordinary_user() {
 }
 
 #[test]
+fn programs_that_may_not_be_looked_into() {
+    for engine in ENGINES {
+        let place = Place::with("undumpable");
+        let alone = run(command(&place.program)).exited(0);
+        let outcome =
+            run(place.as_ordinary_user(&["-v", "--engine", engine], &[text(&place.program)]));
+        let trace = place.trace();
+        assert_eq!(outcome.status, alone.status, "{trace}");
+        assert_eq!(outcome.stdout, alone.stdout, "{trace}");
+        let told: Vec<_> = trace
+            .calls
+            .iter()
+            .map(|call| (call.name.as_str(), call.result.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("socket", "3"),
+                ("connect", "0"),
+                ("write", "6"),
+                ("close", "0")
+            ],
+            "--engine {engine}{trace}"
+        );
+        let said = outcome.stderr.text() + &trace.text;
+        assert_eq!(said.matches("may not be looked into").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn ordinary_user_without_a_filter_keeps_new_privileges_possible() {
     // no_new_privs is set for the filter only.
     let place = Place::with("privileges");

@@ -39,6 +39,40 @@ fn fork_inside_a_thread() {
 }
 
 #[test]
+fn fork_after_a_thread() {
+    // The status is the parent's, though the child ends last.
+    for trace in every_engine("fork_after_thread", 7) {
+        let sent = trace.find("write", "6, \"still open\", 10");
+        assert_eq!(sent.result, "10", "{trace}");
+        let closes: Vec<_> = trace
+            .named("close")
+            .filter(|call| call.number == sent.number)
+            .collect();
+        let [by_child, by_parent] = closes[..] else {
+            panic!("the child's close and the parent's{trace}");
+        };
+        assert!(
+            by_child.pid != by_parent.pid && by_parent.pid == sent.pid,
+            "{trace}"
+        );
+        assert!(!by_child.meaning.contains("lived"), "{trace}");
+        assert!(by_parent.meaning.contains("10 B out"), "{trace}");
+        let child = by_child.pid.unwrap_or_default();
+        for line in [
+            format!("[{child}]               +++ begins, started by"),
+            format!("[{child}]               +++ exited with 3 +++"),
+        ] {
+            trace.has(&line);
+        }
+        assert_eq!(
+            trace.text.matches("exited with 7 +++").count(),
+            1,
+            "{trace}"
+        );
+    }
+}
+
+#[test]
 fn vfork_and_exec() {
     for trace in every_engine("vfork_exec", 0) {
         trace.find("write", "\"after exec\", 10");
@@ -91,6 +125,14 @@ fn clone_untraced_children_are_seen() {
 }
 
 #[test]
+fn clone_untraced_in_memory_that_is_read_only() {
+    for trace in every_engine("clone_read_only", 0) {
+        assert_eq!(trace.find("connect", "127.1.2.5:9").result, "0", "{trace}");
+        trace.has("exited with 13");
+    }
+}
+
+#[test]
 fn shared_descriptor_table_without_threads() {
     for trace in every_engine("clone_files", 0) {
         assert_eq!(
@@ -117,6 +159,25 @@ fn close_range_of_every_kind() {
             .map(|call| call.result.as_str())
             .collect();
         assert_eq!(ranges, ["0", "-1 EINVAL", "0", "0"], "{trace}");
+    }
+}
+
+#[test]
+fn close_range_that_fails_closes_nothing() {
+    for trace in every_engine("close_range_refused", 0) {
+        assert_eq!(
+            trace
+                .named("close_range")
+                .next()
+                .expect("a close_range")
+                .result,
+            "-1 EINVAL",
+            "{trace}"
+        );
+        trace.find("write", "3, \"not closed\", 10");
+        trace.find("read", "4, \"not closed\"");
+        let closed: Vec<_> = trace.named("close").map(|call| call.descriptor()).collect();
+        assert_eq!(closed, [Some(3), Some(4)], "{trace}");
     }
 }
 
@@ -170,6 +231,33 @@ fn sockets_passed_to_another_process() {
 }
 
 #[test]
+fn socket_closed_by_its_sender_before_it_is_received() {
+    for trace in every_engine("pass_and_close", 0) {
+        let by_sender = trace.find("write", "8, \"by the sender, \"");
+        let by_receiver = trace.find("write", "7, \"by the receiver\"");
+        assert!(by_sender.number.is_some(), "{trace}");
+        assert_eq!(by_receiver.number, by_sender.number, "{trace}");
+        let closes: Vec<_> = trace
+            .named("close")
+            .filter(|call| call.number == by_sender.number)
+            .collect();
+        let [first, last] = closes[..] else {
+            panic!("the sender's close and the receiver's{trace}");
+        };
+        assert_eq!(
+            (first.pid, last.pid),
+            (by_sender.pid, by_receiver.pid),
+            "{trace}"
+        );
+        assert!(!first.meaning.contains("lived"), "{trace}");
+        assert!(
+            last.meaning.contains("30 B out") && last.meaning.contains("lived"),
+            "{trace}"
+        );
+    }
+}
+
+#[test]
 fn close_on_exec() {
     for trace in every_engine("cloexec", 0) {
         assert_eq!(
@@ -199,6 +287,13 @@ fn filters_of_the_programs_own() {
                 "{trace}"
             );
             assert_eq!(trace.find("read", "\"filtered\"").result, "8", "{trace}");
+            if filter == "errno" {
+                // What the program's own filter refuses never reaches the kernel's calls, and is told all the same.
+                for (name, result) in [("getpeername", "-1 EACCES"), ("socket", "-1 EMFILE")] {
+                    let refused = trace.named(name).filter(|call| call.result == result);
+                    assert_eq!(refused.count(), 1, "{name}{trace}");
+                }
+            }
         }
     }
 }

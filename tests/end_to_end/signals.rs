@@ -50,16 +50,14 @@ fn until_quiet(job: &Job, pid: i32) {
     });
 }
 
-/// Starts the program that counts signals, sends one as `send` does, and gives the counts that it reports.
+/// Starts a program that counts signals, sends one as `send` does, and gives the counts that it reports.
 #[track_caller]
-fn counts(engine: &str, number: i32, send: impl Fn(&Job, Pid)) -> Outcome {
+fn counts(options: &[&str], program: &[&str], number: i32, send: impl Fn(&Job, Pid)) -> Outcome {
     let directory = scratch();
     let file = directory.path().join("trace");
-    let path = program("count_signals");
-    let job = Job::start(sockstrace(
-        &["--engine", engine, "-o", text(&file)],
-        &[text(&path)],
-    ));
+    let mut all = options.to_vec();
+    all.extend(["-o", text(&file)]);
+    let job = Job::start(sockstrace(&all, program));
     job.until_stdout("ready ");
     let tracee = job.until("its number", || {
         let output = job.stdout().text();
@@ -83,17 +81,30 @@ fn counts(engine: &str, number: i32, send: impl Fn(&Job, Pid)) -> Outcome {
 
 #[track_caller]
 fn arrives_once(send: impl Fn(&Job, Pid, Signal), signals: &[Signal]) {
+    let path = program("count_signals");
     for engine in ENGINES {
         for &signal in signals {
-            let number = signal as i32;
-            let outcome = counts(engine, number, |job, tracee| send(job, tracee, signal)).exited(0);
-            let output = outcome.stdout.text();
-            assert!(
-                output.ends_with(&format!("got {number:02}\nsignal {number}: 1\n")),
-                "{signal} under --engine {engine} must arrive once:\n{output}"
-            );
+            arrives_once_at(&["--engine", engine], &[text(&path)], &send, signal);
         }
     }
+}
+
+#[track_caller]
+fn arrives_once_at(
+    options: &[&str],
+    program: &[&str],
+    send: impl Fn(&Job, Pid, Signal),
+    signal: Signal,
+) {
+    let number = signal as i32;
+    let outcome = counts(options, program, number, |job, tracee| {
+        send(job, tracee, signal);
+    });
+    let output = outcome.exited(0).stdout.text();
+    assert!(
+        output.ends_with(&format!("got {number:02}\nsignal {number}: 1\n")),
+        "{signal} must arrive once at {program:?} with {options:?}:\n{output}"
+    );
 }
 
 #[test]
@@ -129,6 +140,25 @@ fn sent_to_the_program_arrives_once() {
             Signal::SIGWINCH,
         ],
     );
+}
+
+#[test]
+fn programs_that_take_signals_without_a_handler_get_them_once() {
+    let path = program("take_signals");
+    for how in ["sigwait", "signalfd"] {
+        for engine in ENGINES {
+            for options in [
+                &["--engine", engine][..],
+                &["--engine", engine, "--no-wait"],
+            ] {
+                let program = [text(&path), how];
+                let to_group = |job: &Job, _, signal| job.signal_group(signal);
+                let to_us = |job: &Job, _, signal| job.signal(signal);
+                arrives_once_at(options, &program, to_group, Signal::SIGTERM);
+                arrives_once_at(options, &program, to_us, Signal::SIGTERM);
+            }
+        }
+    }
 }
 
 #[test]
@@ -223,6 +253,31 @@ fn stops_as_seen_by_a_parent() {
 fn first_process_stopped_by_itself_and_continued_by_its_child() {
     let (outcome, _) = unharmed(&[], &[program("stop_main")]);
     outcome.exited(0);
+}
+
+#[test]
+fn poll_goes_on_after_a_stop() {
+    let (outcome, traces) = unharmed(&["-v"], &[program("restarted_poll")]);
+    outcome.exited(0);
+    for trace in traces {
+        // By which of its names it goes on is the kernel's business; how it ends is the user's.
+        let ends: Vec<_> = trace
+            .named("poll")
+            .chain(trace.named("restart_syscall"))
+            .filter(|call| call.result == "1")
+            .collect();
+        let [end] = ends[..] else {
+            panic!("the poll ends once{trace}");
+        };
+        assert!(end.meaning.contains("fd=3, revents=POLLIN"), "{trace}");
+        assert!(end.number.is_some(), "{trace}");
+    }
+}
+
+#[test]
+fn threads_that_are_being_made_stop_too() {
+    let (outcome, _) = unharmed(&[], &[program("stop_while_cloning")]);
+    assert_eq!(outcome.exited(0).stdout.text(), "ran on while stopped: 0\n");
 }
 
 #[test]

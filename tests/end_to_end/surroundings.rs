@@ -136,6 +136,39 @@ fn environment_is_untouched() {
 }
 
 #[test]
+fn entries_that_are_no_variables_come_through() {
+    let program = program("odd_environment");
+    let with_odd_entries = |command_line: &[&str]| {
+        let mut command = command(&program);
+        command.args(command_line);
+        run(command).exited(0)
+    };
+    let alone = with_odd_entries(&[text(&program)]);
+    let lines: Vec<_> = alone.stdout.text().lines().map(str::to_owned).collect();
+    for entry in [
+        "no_equals_sign",
+        "=starts with it",
+        "",
+        "TWICE=one",
+        "TWICE=two",
+    ] {
+        assert!(lines.iter().any(|line| line == entry), "{alone:#?}");
+    }
+    let binary = binary();
+    for engine in ENGINES {
+        let traced = with_odd_entries(&[
+            text(&binary),
+            "--engine",
+            engine,
+            "-o",
+            "/dev/null",
+            text(&program),
+        ]);
+        assert_eq!(traced, alone, "--engine {engine}");
+    }
+}
+
+#[test]
 fn service_manager_numbers_that_name_us_name_the_program() {
     let binary = binary();
     for engine in ENGINES {
