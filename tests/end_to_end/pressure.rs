@@ -1,5 +1,8 @@
-//! Under pressure: threads that never rest, and a reader of the trace that is slow.
+//! Under pressure: threads that never rest, and a reader of the trace that is slow or does not read at all.
 
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -87,4 +90,91 @@ fn nothing_is_lost_while_the_reader_of_the_trace_is_slow() {
             "the last line is {last:?}, --engine {engine}"
         );
     }
+}
+
+/// How often each thread of a process has left the processor: numbers that stand still while it does nothing.
+fn switches(pid: i32) -> Option<HashMap<String, String>> {
+    std::fs::read_dir(format!("/proc/{pid}/task"))
+        .ok()?
+        .map(|task| {
+            let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let (name, rest) = (
+                status.lines().find(|line| line.starts_with("Pid:"))?,
+                &status,
+            );
+            let counts = rest.split_once("voluntary_ctxt_switches")?.1;
+            Some((name.to_owned(), counts.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn signals_end_a_program_whose_trace_nobody_reads() {
+    let program = program("busy_threads");
+    for engine in ENGINES {
+        let directory = scratch();
+        let (fifo, file) = (
+            directory.path().join("fifo"),
+            directory.path().join("trace"),
+        );
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO of ours");
+        // The reader waits for a line, or for the end of all writers: of this one.
+        let gate = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&fifo)
+            .expect("a FIFO of ours");
+        let reader = format!(
+            "|trap '' INT TERM; read line <'{}'; cat >'{}'",
+            text(&fifo),
+            text(&file)
+        );
+        let mut job = Job::start(sockstrace(
+            &["-v", "--engine", engine, "-o", &reader],
+            // It takes SIGUSR1, and is killed by SIGTERM.
+            &[text(&program), "1", "10"],
+        ));
+        job.until_stdout("ready\n");
+        let tracee = child_named(&job, "busy_threads");
+        // The program stands still once all room between it and the reader is full.
+        let (mut before, mut still) = (None, 0);
+        job.until("a program that stands still", || {
+            let now = switches(tracee);
+            still = if now == before { still + 1 } else { 0 };
+            before = now;
+            (still > 50).then_some(())
+        });
+        let sent = Instant::now();
+        job.signal(Signal::SIGTERM);
+        job.until("the program's end", || {
+            (!Path::new(&format!("/proc/{tracee}")).exists()).then_some(())
+        });
+        assert!(sent.elapsed() < SOON, "{:?}", sent.elapsed());
+        assert!(!job.ended(), "the trace has not been read yet");
+        drop(gate);
+        job.finish().killed_by(15);
+        let trace = Trace::read(&file).expect("a trace");
+        let last = trace.text.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("+++ killed by SIGTERM"),
+            "the last line is {last:?}, --engine {engine}"
+        );
+    }
+}
+
+/// The child of a job's process that bears this name: processes of our own stand beside it.
+#[track_caller]
+fn child_named(job: &Job, name: &str) -> i32 {
+    let children = format!("/proc/{0}/task/{0}/children", job.pid());
+    job.until(name, || {
+        std::fs::read_to_string(&children)
+            .ok()?
+            .split_whitespace()
+            .find(|pid| {
+                std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                    .is_ok_and(|comm| comm.starts_with(name))
+            })?
+            .parse()
+            .ok()
+    })
 }
