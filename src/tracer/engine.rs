@@ -384,16 +384,20 @@ impl Engine {
     fn awake(&mut self) {
         self.alarm.acknowledge();
         self.outbox.advance();
-        for received in self.alarm.received() {
-            self.signals.received(received);
-            // A thread that waits for the output could not take a signal.
-            self.outbox.release();
-        }
+        let received = self.alarm.received();
+        let mut signalled = !received.is_empty();
+        received
+            .into_iter()
+            .for_each(|one| self.signals.received(one));
         let targets = match self.ended {
             None => vec![self.main],
             Some(_) => self.tracees.processes.keys().copied().collect(),
         };
-        self.signals.pass_on(&targets);
+        signalled |= self.signals.pass_on(&targets);
+        if signalled {
+            // A thread that waits for the output could not take the signal.
+            self.outbox.release();
+        }
         self.adopt_orphans();
         self.report_waiting();
         self.stop_with_program();

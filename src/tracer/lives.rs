@@ -269,8 +269,16 @@ impl Engine {
     /// A signal is about to be delivered: it passes, once and unchanged.
     pub(super) fn signal(&mut self, stopped: Stopped, pid: i32, signal: i32) -> Result<(), Gone> {
         let (code, sender) = stopped.signal_origin()?;
+        let tid = stopped.tid();
         let held = self.hold(stopped, signal);
-        let tid = held.stopped.tid();
+        // It may be meant to end a program whose trace nobody reads: that does not wait for a reader.
+        let held = match self.outbox.full() {
+            true => {
+                held.resume();
+                None
+            }
+            false => Some(held),
+        };
         self.tell(
             pid,
             tid,
@@ -279,7 +287,7 @@ impl Engine {
                 code,
                 sender,
             },
-            Some(held),
+            held,
         );
         Ok(())
     }

@@ -44,10 +44,10 @@ impl Signals {
         self.received.push(received);
     }
 
-    /// Passes on what only we got, to `targets`: the program, or once it has ended what is left of it.
-    pub fn pass_on(&mut self, targets: &[i32]) {
+    /// Passes on what only we got, to `targets`: the program, or once it has ended what is left of it. Returns whether there was any.
+    pub fn pass_on(&mut self, targets: &[i32]) -> bool {
         let Some(decoy) = &mut self.decoy else {
-            return;
+            return false;
         };
         let now = alarm::now();
         let ready = |one: &Received| now - one.at >= GRACE && decoy.is_settled(one.signal);
@@ -59,13 +59,16 @@ impl Signals {
             }
             self.group.push_back(note);
         }
+        let mut any = false;
         for one in due {
             if !self.came_to_the_group(&one) {
+                any = true;
                 for pid in targets {
                     send(*pid, one.signal);
                 }
             }
         }
+        any
     }
 
     /// Whether our group got that signal from the same sender at about the same time. A relayed one had come to the process in front
