@@ -7,7 +7,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -85,6 +85,15 @@ pub fn names_sender(code: i32) -> bool {
     .contains(&code)
 }
 
+/// Who sent a signal; 0 for the kernel.
+fn sender_of(info: &libc::siginfo_t) -> i32 {
+    match names_sender(info.si_code) {
+        // SAFETY: with these codes si_pid stands where it is read.
+        true => unsafe { info.si_pid() },
+        false => 0,
+    }
+}
+
 /// The set of these signals.
 pub(super) fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
@@ -155,14 +164,7 @@ pub fn take_signal() -> (i32, i32) {
             let signal = libc::sigwaitinfo(&raw const set, info.as_mut_ptr());
             if signal > 0 {
                 let info = info.assume_init();
-                return (
-                    signal,
-                    if names_sender(info.si_code) {
-                        info.si_pid()
-                    } else {
-                        0
-                    },
-                );
+                return (signal, sender_of(&info));
             }
         }
     }
@@ -238,13 +240,13 @@ impl Alarm {
 
     /// The signals that came since the last time.
     pub fn received(&self) -> Vec<Received> {
-        std::mem::take(
-            &mut *self
-                .shared
-                .received
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()),
-        )
+        std::mem::take(&mut *self.inbox())
+    }
+
+    /// The signals that nobody has fetched yet.
+    fn inbox(&self) -> MutexGuard<'_, Vec<Received>> {
+        let received = self.shared.received.lock();
+        received.unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn interrupt(&self) {
@@ -278,11 +280,10 @@ impl Alarm {
                     let info = info.assume_init();
                     let relayed =
                         info.si_code == libc::SI_QUEUE && info.si_pid() == libc::getppid();
-                    match info.si_code {
+                    match relayed {
                         // By way of the process in front of us (`--no-wait`), which names the first sender.
-                        _ if relayed => info.si_value().sival_ptr as usize as i32,
-                        code if names_sender(code) => info.si_pid(),
-                        _ => 0,
+                        true => info.si_value().sival_ptr as usize as i32,
+                        false => sender_of(&info),
                     }
                 };
                 if self.shared.ends.load(Ordering::Acquire) && ENDING.contains(&signal) {
@@ -293,11 +294,7 @@ impl Alarm {
                     sender,
                     at: now(),
                 };
-                self.shared
-                    .received
-                    .lock()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner())
-                    .push(received);
+                self.inbox().push(received);
                 self.ring();
             }
             if ringing && self.shared.ringing.load(Ordering::Acquire) {

@@ -48,10 +48,7 @@ impl Engine {
             self.resume(stopped, 0);
             return Ok(());
         };
-        if row.role == Role::IoUring
-            && self.config.refuse_io_uring
-            && raw.number == libc::SYS_io_uring_setup as u64
-        {
+        if row.role == Role::IoUring && self.config.refuse_io_uring {
             stopped.skip_call()?;
         }
         if self.relevant(tid, row, &raw) {
@@ -146,19 +143,12 @@ impl Engine {
             // The descriptor is free from the moment when the kernel begins, and another thread may get its number before this one's
             // call is over: so the table forgets it now.
             Role::Close if raw.number == libc::SYS_close as u64 => {
-                let closing = finish(
-                    &calling.entry,
-                    Outcome::Value(0),
-                    &NoMemory,
-                    self.config.limits,
-                );
-                let effects = effects(&closing);
-                if effects.contains(&Effect::UnsharesTable) {
-                    thread.table = self.descriptors.unshare(thread.table);
-                }
+                let closes = Effect::Closes {
+                    fd: raw.args[0] as i32,
+                };
                 let changes = self
                     .descriptors
-                    .apply(thread.table, &effects, &|_| Look::Other);
+                    .apply(thread.table, &[closes], &|_| Look::Other);
                 calling.before = changes.sockets;
                 calling.released = changes.released;
             }
@@ -388,9 +378,6 @@ impl Engine {
     }
 
     fn notice_io_uring(&mut self, event: &CallEvent) {
-        if event.call.raw.number != libc::SYS_io_uring_setup as u64 {
-            return;
-        }
         let refused = self.config.refuse_io_uring;
         let Some(process) = self.tracees.processes.get_mut(&event.pid) else {
             return;

@@ -87,6 +87,18 @@ impl Descriptors {
         id
     }
 
+    /// A new table of a process that had these sockets before it was traced: descriptor, inode, close-on-exec.
+    pub fn create_inherited(&mut self, sockets: Vec<(i32, SocketId, bool)>) -> TableId {
+        self.create(sockets.into_iter().map(|(fd, id, cloexec)| {
+            let socket = Socket {
+                id,
+                kind: None,
+                inherited: true,
+            };
+            (fd, socket, cloexec)
+        }))
+    }
+
     /// One more thread uses the table (CLONE_FILES).
     pub fn share(&mut self, id: TableId) -> TableId {
         if let Some(table) = self.tables.get_mut(&id) {

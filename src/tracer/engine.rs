@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::alarm::{Alarm, Mask};
 use super::decoy::Decoy;
 use super::descriptors::Descriptors;
-use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, Socket, Status};
+use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, Status};
 use super::filter::{Filter, RET_DATA};
 use super::launch::launch;
 use super::outbox::{Held, Outbox};
@@ -97,17 +97,18 @@ impl Trace {
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
 pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, LaunchError> {
-    let own = |what: &str, error: std::io::Error| LaunchError::Own(format!("{what}: {error}"));
     let filter =
         (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
-    let launched = launch(program, filter, mask)?;
+    let tells_execve = config.named.contains(libc::SYS_execve as u64);
+    let launched = launch(program, filter, mask, tells_execve)?;
     if config.mechanism == Mechanism::Number && !launched.filtered {
         return Err(LaunchError::Own(
             "no seccomp filter can be installed here; --engine auto or syscall works without one"
                 .to_owned(),
         ));
     }
-    let alarm = Alarm::start().map_err(|error| own("cannot start a thread", error))?;
+    let alarm = Alarm::start()
+        .map_err(|error| LaunchError::Own(format!("cannot start a thread: {error}")))?;
     super::signals::outlive_the_terminal();
     Ok(Trace {
         pid: launched.stopped.tid(),
@@ -235,20 +236,7 @@ impl Engine {
     /// The program's first moment: its descriptors are what it inherited.
     fn begin(&mut self, stopped: Stopped, execve: Option<Call>) {
         let pid = self.main;
-        let inherited = procfs::sockets(pid);
-        let table = self
-            .descriptors
-            .create(inherited.into_iter().map(|(fd, id, cloexec)| {
-                (
-                    fd,
-                    Socket {
-                        id,
-                        kind: None,
-                        inherited: true,
-                    },
-                    cloexec,
-                )
-            }));
+        let table = self.descriptors.create_inherited(procfs::sockets(pid));
         let name = procfs::name(pid);
         self.tracees
             .add(pid, pid, table, || Process::named(name.clone(), false));
@@ -256,9 +244,7 @@ impl Engine {
             thread.begun = true;
         }
         self.tell(pid, pid, Change::Started { parent: None, name }, None);
-        if let Some(call) = execve
-            && self.config.named.contains(call.raw.number)
-        {
+        if let Some(call) = execve {
             let event = CallEvent {
                 pid,
                 tid: pid,

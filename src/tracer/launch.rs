@@ -26,11 +26,11 @@ pub struct Launched {
     pub stopped: Stopped,
     /// Whether the filter is in force. If not, calls are stopped by PTRACE_SYSCALL.
     pub filtered: bool,
-    /// The execve by which it began.
+    /// The execve by which it began, where it is to be told.
     pub execve: Option<Call>,
 }
 
-/// Starts the program, traced, with `filter` where one is wanted and can be installed.
+/// Starts the program, traced, with `filter` where one is wanted and can be installed. Its own execve is decoded if `tells_execve`.
 ///
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
@@ -38,6 +38,7 @@ pub fn launch(
     program: &Program,
     filter: Option<Filter>,
     mask: Mask,
+    tells_execve: bool,
 ) -> Result<Launched, LaunchError> {
     let image = Image::new(program, filter, mask)?;
     let (go_read, go_write) = pipe()?;
@@ -63,7 +64,7 @@ pub fn launch(
                 .and_then(|()| {
                     // SAFETY: one byte to a pipe that we own; the child waits for it.
                     unsafe { libc::write(go_write.as_raw_fd(), [1_u8].as_ptr().cast(), 1) };
-                    until_exec(child, &program.argv[0], &report_read)
+                    until_exec(child, &program.argv[0], &report_read, tells_execve)
                 });
             if launched.is_err() {
                 // SAFETY: the number is our unreaped child's, or already gone.
@@ -78,7 +79,12 @@ pub fn launch(
 }
 
 /// Sees the child through its preparations up to its execve.
-fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched, LaunchError> {
+fn until_exec(
+    child: i32,
+    name: &OsString,
+    report: &OwnedFd,
+    tells_execve: bool,
+) -> Result<Launched, LaunchError> {
     let mut probed = false;
     let mut filtered = false;
     let mut execve = None;
@@ -101,8 +107,9 @@ fn until_exec(child: i32, name: &OsString, report: &OwnedFd) -> Result<Launched,
             Waited::Stopped(stopped, Stop::Syscall | Stop::Seccomp) => {
                 match stopped.try_syscall_info() {
                     Ok(SyscallInfo::Entry { arch, raw }) => {
-                        if let Some(row) = syscall::row(raw.number)
+                        if tells_execve
                             && raw.number == libc::SYS_execve as u64
+                            && let Some(row) = syscall::row(raw.number)
                         {
                             // Its arguments are gone with the old program when it has succeeded.
                             let memory = TraceeMemory::of(child);

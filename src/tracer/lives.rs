@@ -138,18 +138,7 @@ impl Engine {
                     None,
                 );
             } else {
-                let sockets = procfs::sockets(tid).into_iter().map(|(fd, id, cloexec)| {
-                    (
-                        fd,
-                        super::event::Socket {
-                            id,
-                            kind: None,
-                            inherited: true,
-                        },
-                        cloexec,
-                    )
-                });
-                let table = self.descriptors.create(sockets);
+                let table = self.descriptors.create_inherited(procfs::sockets(tid));
                 let name = procfs::name(tid);
                 let hidden = !self.config.follow;
                 self.tracees
@@ -169,16 +158,14 @@ impl Engine {
         {
             // The old leader is gone without a word of its own; the thread took its number.
             self.outbox.forget(pid);
-            if let Some(mut leader) = self.tracees.threads.remove(&pid) {
-                if let Doing::Calling(calling) = std::mem::take(&mut leader.doing) {
-                    self.tracees.threads.insert(pid, leader);
-                    self.call_cut_off(pid, *calling);
-                    if let Some(leader) = self.tracees.threads.remove(&pid) {
-                        self.descriptors.leave(leader.table);
-                    }
-                } else {
-                    self.descriptors.leave(leader.table);
-                }
+            let leader = self.tracees.threads.get_mut(&pid);
+            if let Some(Doing::Calling(calling)) =
+                leader.map(|leader| std::mem::take(&mut leader.doing))
+            {
+                self.call_cut_off(pid, *calling);
+            }
+            if let Some(leader) = self.tracees.threads.remove(&pid) {
+                self.descriptors.leave(leader.table);
             }
             thread.begun = true;
             self.tracees.threads.insert(pid, thread);

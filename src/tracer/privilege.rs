@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use nix::sys::statvfs::{FsFlags, statvfs};
+
 use super::procfs;
 
 /// Whether the process runs a setuid, setgid or capability-bearing file without the privilege that the file gives: the kernel takes it
@@ -12,12 +14,6 @@ pub fn lost(pid: i32) -> bool {
     let Ok(file) = fs::metadata(&path) else {
         return false;
     };
-    // There the kernel gives no privilege to anybody.
-    if nix::sys::statvfs::statvfs(path.as_str())
-        .is_ok_and(|fs| fs.flags().contains(nix::sys::statvfs::FsFlags::ST_NOSUID))
-    {
-        return false;
-    }
     let effective = |field| {
         procfs::status(pid, field)?
             .split_whitespace()
@@ -30,16 +26,18 @@ pub fn lost(pid: i32) -> bool {
     let lost_group = file.mode() & libc::S_ISGID != 0
         && file.mode() & libc::S_IXGRP != 0
         && effective("Gid").is_some_and(|gid| gid != file.gid());
-    lost_user || lost_group || lost_capabilities(pid)
+    let lost_any = lost_user || lost_group || (has_capabilities(&path) && permits_none(pid));
+    // On such a file system the kernel gives no privilege to anybody. Asked last: hardly a program comes so far.
+    let nosuid = || statvfs(path.as_str()).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOSUID));
+    lost_any && !nosuid()
 }
 
-fn lost_capabilities(pid: i32) -> bool {
-    let none =
-        procfs::status(pid, "CapPrm").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'));
-    if !none {
-        return false;
-    }
-    let Ok(path) = std::ffi::CString::new(format!("/proc/{pid}/exe")) else {
+fn permits_none(pid: i32) -> bool {
+    procfs::status(pid, "CapPrm").is_some_and(|mask| mask.bytes().all(|digit| digit == b'0'))
+}
+
+fn has_capabilities(path: &str) -> bool {
+    let Ok(path) = std::ffi::CString::new(path) else {
         return false;
     };
     // SAFETY: both strings end with NUL; without a buffer the call only says how long the attribute is.

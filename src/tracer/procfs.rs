@@ -23,15 +23,17 @@ pub fn executable(pid: i32) -> Vec<u8> {
 
 /// What a descriptor leads to, as /proc/PID/fd says it: a path, `socket:[N]`, `pipe:[N]`.
 pub fn descriptor(tid: i32, fd: i32) -> Option<Vec<u8>> {
-    fs::read_link(format!("/proc/{tid}/fd/{fd}"))
-        .ok()
-        .map(|path| OsString::from(path).into_vec())
+    link(tid, fd).ok()
+}
+
+fn link(tid: i32, fd: i32) -> std::io::Result<Vec<u8>> {
+    fs::read_link(format!("/proc/{tid}/fd/{fd}")).map(|path| OsString::from(path).into_vec())
 }
 
 /// What a descriptor leads to, as far as sockets go.
 pub fn look(tid: i32, fd: i32) -> Look {
-    match fs::read_link(format!("/proc/{tid}/fd/{fd}")) {
-        Ok(path) => socket(&OsString::from(path).into_vec()).map_or(Look::Other, Look::Socket),
+    match link(tid, fd) {
+        Ok(link) => socket(&link).map_or(Look::Other, Look::Socket),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Look::Denied,
         Err(_) => Look::Other,
     }

@@ -59,6 +59,12 @@ impl Place {
         line
     }
 
+    /// Ends a command line that names our copy of sockstrace: the program here, its trace in `trace`.
+    fn traced_by(&self, line: &mut Command, engine: &str) {
+        line.args(["--engine", engine, "-o", text(&self.at("trace"))])
+            .arg(&self.program);
+    }
+
     fn trace(&self) -> Trace {
         Trace::read(&self.at("trace")).expect("a trace")
     }
@@ -170,13 +176,7 @@ fn root_keeps_new_privileges_possible() {
     for engine in ENGINES {
         let place = Place::with("privileges");
         let mut command = command(place.at("sockstrace"));
-        command.args([
-            "--engine",
-            engine,
-            "-o",
-            text(&place.at("trace")),
-            text(&place.program),
-        ]);
+        place.traced_by(&mut command, engine);
         // With CAP_SYS_ADMIN, as root outside of a container has it, the filter needs no no_new_privs.
         assert_eq!(
             run(command).exited(0).stdout.text(),
@@ -201,13 +201,7 @@ fn root_runs_setuid_programs_with_their_privilege() {
     );
     for engine in ENGINES {
         let mut command = command(place.at("sockstrace"));
-        command.args([
-            "--engine",
-            engine,
-            "-o",
-            text(&place.at("trace")),
-            text(&place.program),
-        ]);
+        place.traced_by(&mut command, engine);
         assert_eq!(run(command), alone, "--engine {engine}");
         place.trace().find("socket", "AF_INET");
     }
@@ -223,13 +217,7 @@ fn root_without_the_capability_is_an_ordinary_user() {
         command
             .args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"])
             .arg(place.at("sockstrace"));
-        command.args([
-            "--engine",
-            engine,
-            "-o",
-            text(&place.at("trace")),
-            text(&place.program),
-        ]);
+        place.traced_by(&mut command, engine);
         let expected = format!("effective user as real, no_new_privs {no_new_privs}\n");
         assert_eq!(
             run(command).exited(0).stdout.text(),
