@@ -331,16 +331,7 @@ fn redis_cli() {
     let port = Port::reserve();
     let directory = scratch();
     let mut redis = command(installed("redis-server"));
-    redis.args([
-        "--port",
-        &port.number.to_string(),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-    ]);
+    redis.args(servers::redis_arguments(&port.number.to_string()));
     redis.current_dir(directory.path());
     let _server = servers::start(redis, &port);
     let number = port.number.to_string();

@@ -47,18 +47,9 @@ fn redis_server() {
         let number = port.number.to_string();
         let mut redis = sockstrace(
             &["--engine", engine, "-o", text(&file)],
-            &[
-                text(&installed("redis-server")),
-                "--port",
-                &number,
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-            ],
+            &[text(&installed("redis-server"))],
         );
+        redis.args(servers::redis_arguments(&number));
         redis.current_dir(directory.path());
         let job = servers::start(redis, &port);
         for (command, answer) in [("SET", "OK"), ("GET", "the value")] {

@@ -8,7 +8,18 @@ use crate::harness::{
     ENGINES, Job, Outcome, scratch, sockstrace, text, traced, unharmed, untraced,
 };
 
-/// The only child of a job's process.
+/// The counting program under an engine, ready for signals; its trace is nobody's concern.
+fn counting(engine: &str) -> Job {
+    let path = program("count_signals");
+    let job = Job::start(sockstrace(
+        &["--engine", engine, "-o", "/dev/null"],
+        &[text(&path)],
+    ));
+    job.until_stdout("ready ");
+    job
+}
+
+/// The program that a job's process traces: its first child, older than any that serves the tracing.
 pub fn child_of(job: &Job) -> i32 {
     let children = format!("/proc/{0}/task/{0}/children", job.pid());
     job.until("a child", || {
@@ -231,12 +242,7 @@ fn one_core_dump_and_no_second() {
 #[test]
 fn killed_from_outside() {
     for engine in ENGINES {
-        let path = program("count_signals");
-        let job = Job::start(sockstrace(
-            &["--engine", engine, "-o", "/dev/null"],
-            &[text(&path)],
-        ));
-        job.until_stdout("ready ");
+        let job = counting(engine);
         signal::kill(Pid::from_raw(child_of(&job)), Signal::SIGKILL)
             .expect("a signal to a process of ours");
         job.finish().killed_by(9);
@@ -283,12 +289,7 @@ fn threads_that_are_being_made_stop_too() {
 #[test]
 fn stopped_and_continued_from_outside() {
     for engine in ENGINES {
-        let path = program("count_signals");
-        let job = Job::start(sockstrace(
-            &["--engine", engine, "-o", "/dev/null"],
-            &[text(&path)],
-        ));
-        job.until_stdout("ready ");
+        let job = counting(engine);
         let tracee = Pid::from_raw(child_of(&job));
         signal::kill(tracee, Signal::SIGSTOP).expect("a signal to a process of ours");
         // A tracee's group-stop shows as t, an untraced process's as T.
@@ -316,12 +317,7 @@ fn stopped_and_continued_from_outside() {
 #[test]
 fn whole_group_stopped_and_continued() {
     for engine in ENGINES {
-        let path = program("count_signals");
-        let job = Job::start(sockstrace(
-            &["--engine", engine, "-o", "/dev/null"],
-            &[text(&path)],
-        ));
-        job.until_stdout("ready ");
+        let job = counting(engine);
         let tracee = Pid::from_raw(child_of(&job));
         job.signal_group(Signal::SIGTSTP);
         job.until("the stop of the program", || {
@@ -342,12 +338,7 @@ fn whole_group_stopped_and_continued() {
 fn every_stop_is_reported_once_to_the_shell() {
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     for engine in ENGINES {
-        let path = program("count_signals");
-        let job = Job::start(sockstrace(
-            &["--engine", engine, "-o", "/dev/null"],
-            &[text(&path)],
-        ));
-        job.until_stdout("ready ");
+        let job = counting(engine);
         let tracee = Pid::from_raw(child_of(&job));
         // What the shell is told of its job.
         let news = || {

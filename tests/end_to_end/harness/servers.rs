@@ -135,6 +135,20 @@ impl Port {
     }
 }
 
+/// What makes a redis-server listen on that port of loopback and write nothing.
+pub fn redis_arguments(port: &str) -> [&str; 8] {
+    [
+        "--port",
+        port,
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
+}
+
 /// Starts a server and waits until it takes connections on the port.
 #[track_caller]
 pub fn start(command: Command, port: &Port) -> Job {
