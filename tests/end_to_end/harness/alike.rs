@@ -1,9 +1,7 @@
 //! Makes traces of two runs comparable: thread by thread, without what the kernel chooses anew each time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
-
-use regex_lite::{Captures, Regex};
+use std::net::SocketAddr;
 
 use super::Trace;
 use super::trace::Call;
@@ -59,38 +57,41 @@ fn name(call: &Call) -> String {
     format!("{} {result}", call.name)
 }
 
-/// Times, ports, addresses in memory, process numbers, and the numbers of conversations.
-static CHOSEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x) (?<time> (?:\d+h\s)?(?:\d+m\s)?\b\d+(?:\.\d+)?(?:ns|µs|ms|s)\b)
-             | (?<port> (?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):[1-9]\d*)
-             | (?<htons> htons\(\d+\))
-             | (?<pointer> 0x[0-9a-f]{9,16})
-             | (?<pid> \bpid=\d+)
-             | \#(?<number> \d+)",
-    )
-    .expect("a pattern of ours")
-});
+/// Writes times, ports, addresses in memory, process numbers and the numbers of conversations alike in all texts.
+fn alike(text: &str, number: &mut impl FnMut(u32) -> usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive([' ', ',', '(', ')', '{', '}', '"']) {
+        let word = piece.trim_end_matches([' ', ',', '(', ')', '{', '}', '"']);
+        let value = word.rfind('=').map_or(0, |at| at + 1);
+        let (name, value) = word.split_at(value);
+        out += name;
+        if let Some(known) = value.strip_prefix('#').and_then(|known| known.parse().ok()) {
+            out += &format!("#{}", number(known));
+        } else if let Ok(address) = value.parse::<SocketAddr>() {
+            let port = if address.port() == 0 { "0" } else { "port" };
+            out += &format!("{}:{port}", address.ip());
+        } else if value.starts_with("0x") && value.len() > 10 {
+            out += "pointer";
+        } else if ["pid=", "si_pid="].contains(&name) {
+            out += "pid";
+        } else if is_time(value) {
+            out += "time";
+        } else {
+            out += value;
+        }
+        out += &piece[word.len()..];
+    }
+    out
+}
+
+/// `90µs`, `2.5ms`, `3.0s`, `11min`, `2.0h`.
+fn is_time(word: &str) -> bool {
+    let number = word.trim_end_matches(|c: char| c.is_alphabetic());
+    ["µs", "ms", "s", "min", "h"].contains(&&word[number.len()..]) && number.parse::<f64>().is_ok()
+}
 
 fn whole(call: &Call, number: &mut impl FnMut(u32) -> usize, meaning: &str) -> String {
-    let mut chosen = |text: &str| {
-        CHOSEN
-            .replace_all(text, |found: &Captures| {
-                if let Some(known) = found.name("number") {
-                    let known = known.as_str().parse().expect("digits");
-                    return format!("#{}", number(known));
-                }
-                if let Some(port) = found.name("port") {
-                    let address = port.as_str().rsplit_once(':').expect("a colon").0;
-                    return format!("{address}:port");
-                }
-                let name = ["time", "htons", "pointer", "pid"]
-                    .into_iter()
-                    .find(|name| found.name(name).is_some());
-                name.unwrap_or_default().to_owned()
-            })
-            .into_owned()
-    };
+    let mut chosen = |text: &str| alike(text, number);
     let head = call
         .number
         .map_or(String::new(), |number| chosen(&format!("#{number} ")));
