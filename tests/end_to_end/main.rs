@@ -20,3 +20,4 @@ mod servers;
 mod signals;
 mod surroundings;
 mod terminal;
+mod unnoticed;

@@ -1,22 +1,9 @@
 //! The engines agree: whichever way calls are made to stop, a program does the same, and the trace of it is the same, call by call.
 
-use crate::harness::alike::{Detail, assert_alike};
+use crate::harness::alike::{Detail, agree, assert_alike};
 use crate::harness::programs::program;
 use crate::harness::trace::Call;
 use crate::harness::{ENGINES, Trace, command, installed, run, scratch, servers, text, unharmed};
-
-/// Runs a program alone and under every engine: its output must not differ, nor the engines' traces from one another.
-#[track_caller]
-fn agree(detail: Detail, program: &[&str]) -> Trace {
-    let (_, traces) = unharmed(&["-v", "--always-show-pid"], program);
-    let mut traces = ENGINES.iter().zip(traces);
-    let (first, one) = traces.next().expect("an engine");
-    assert!(!one.calls.is_empty(), "{program:?} makes calls{one}");
-    for (engine, other) in traces {
-        assert_alike(detail, (first, &one), (engine, &other));
-    }
-    one
-}
 
 #[test]
 fn on_programs_of_one_thread() {
@@ -157,7 +144,7 @@ fn on_whatever_can_be_done_with_descriptors() {
     let seeds = std::env::var("SOCKSTRACE_TEST_SEEDS").ok();
     for seed in 1..=seeds.and_then(|seeds| seeds.parse().ok()).unwrap_or(8) {
         let command = [text(&program), &seed.to_string(), "250"];
-        let mut ours = agree(Detail::Meanings, &command);
+        let (_, mut ours) = agree(Detail::Meanings, &command);
         assert!(ours.calls.len() > 200, "seed {seed}{ours}");
         if seed > 3 {
             continue; // strace -yy takes its time

@@ -33,7 +33,7 @@ pub fn child_of(job: &Job) -> i32 {
 }
 
 /// The state letter of a process and whether signals wait for it.
-fn state(pid: i32) -> Option<(char, bool)> {
+pub fn state(pid: i32) -> Option<(char, bool)> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         status

@@ -1,10 +1,12 @@
 //! Makes traces of two runs comparable: thread by thread, without what the kernel chooses anew each time.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 
-use super::Trace;
 use super::trace::Call;
+use super::{ENGINES, Outcome, Trace, unharmed};
 
 /// How much of each call is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +149,19 @@ pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace))
         around(other),
         left.1
     );
+}
+
+/// Runs a program alone and under every engine: its output must not differ, nor the engines' traces from one another.
+#[track_caller]
+pub fn agree<P: AsRef<OsStr> + Debug>(detail: Detail, program: &[P]) -> (Outcome, Trace) {
+    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], program);
+    let mut traces = ENGINES.iter().zip(traces);
+    let (first, one) = traces.next().expect("an engine");
+    assert!(!one.calls.is_empty(), "{program:?} makes calls{one}");
+    for (engine, other) in traces {
+        assert_alike(detail, (first, &one), (engine, &other));
+    }
+    (outcome, one)
 }
 
 #[test]

@@ -15,6 +15,21 @@ pub fn static_program(name: &str) -> PathBuf {
     compiled(name, &["-static"])
 }
 
+/// A 32-bit program without a C library: what it is built for need not be installed.
+pub fn i386_program(name: &str) -> PathBuf {
+    compiled(
+        name,
+        &[
+            "-m32",
+            "-nostdlib",
+            "-static",
+            "-ffreestanding",
+            "-fno-pie",
+            "-fno-stack-protector",
+        ],
+    )
+}
+
 fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     let source = sources().join(format!("{name}.c"));
     let code =

@@ -1,0 +1,402 @@
+//! The program does not notice: registers, memory, signals, limits and whatever else it may look at are its own; and wherever it makes
+//! its calls from, they are told.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use crate::harness::alike::{Detail, agree};
+use crate::harness::programs::{i386_program, program, static_program};
+use crate::harness::{ENGINES, Job, Trace, run, scratch, sockstrace, text, unharmed};
+use crate::signals::{child_of, state};
+
+/// Runs a program that looks for differences itself, and says that there are none.
+#[track_caller]
+fn finds_nothing(program: &[&str]) {
+    let (outcome, _) = agree(Detail::Meanings, program);
+    let output = outcome.exited(0).stdout.text();
+    assert!(
+        output.ends_with("differences: 0\n"),
+        "{program:?}: {output}"
+    );
+}
+
+#[test]
+fn in_registers_and_below_the_stack() {
+    finds_nothing(&[text(&program("unnoticed_registers"))]);
+    finds_nothing(&[text(&static_program("unnoticed_registers"))]);
+}
+
+#[test]
+fn in_memory() {
+    for program in [
+        program("unnoticed_memory"),
+        static_program("unnoticed_memory"),
+    ] {
+        finds_nothing(&[text(&program)]);
+        finds_nothing(&[text(&program), "stack"]);
+    }
+}
+
+#[test]
+fn in_signals() {
+    // How often its timer comes is chance, and with it how many calls it makes.
+    let (outcome, _) = unharmed(&["-v"], &[program("unnoticed_signals")]);
+    let output = outcome.exited(0).stdout.text();
+    assert!(!output.contains("not so"), "{output}");
+}
+
+#[test]
+fn when_it_confines_itself() {
+    let program = program("own_filters");
+    for how in ["prctl", "seccomp", "tsync", "thread"] {
+        for when in ["before", "between"] {
+            for what in ["allow", "errno", "trap", "kill", "strict"] {
+                let command = [text(&program), how, when, what];
+                let (outcome, trace) = agree(Detail::Calls, &command);
+                outcome.exited(9);
+                trace.find("write", "40, \"under the filter\"");
+                trace.find("write", "40, \"in a child\"");
+                trace.find("write", "40, \"in the other thread\"");
+            }
+        }
+    }
+}
+
+#[test]
+fn at_its_limits() {
+    let program = program("limits");
+    for limit in ["nofile", "as", "maps"] {
+        let (outcome, trace) = agree(Detail::Meanings, &[text(&program), limit]);
+        outcome.exited(0);
+        trace.find("write", "\"in a child\"");
+        trace.find("write", "\"still\"");
+    }
+}
+
+#[test]
+fn in_a_memory_that_two_processes_share() {
+    let (outcome, trace) = agree(Detail::Meanings, &[program("vfork_sockets")]);
+    outcome.exited(0);
+    for (descriptor, text) in [
+        (10, "after exec, what was there before"),
+        (12, "in the parent"),
+        (30, "with CLONE_VM"),
+        (31, "with CLONE_VM and CLONE_FILES"),
+        (31, "what the child made"),
+        (30, "as vfork does"),
+    ] {
+        trace.find("write", &format!("{descriptor}, \"{text}\""));
+    }
+}
+
+#[test]
+fn i386_calls_beside_others() {
+    let (outcome, trace) = agree(Detail::Meanings, &[program("i386_calls")]);
+    // A kernel may have no such calls.
+    if !outcome.stdout.text().contains("no i386 calls") {
+        outcome.exited(7);
+        trace.find("write", "\"x86_64 to i386\"");
+    }
+}
+
+#[test]
+fn programs_of_32_bits() {
+    let (outcome, traces) = unharmed(&["-v"], &[i386_program("i386_program")]);
+    assert_eq!(outcome.exited(7).stdout.text(), "all as it should be\n");
+    for trace in traces {
+        trace.has("is a 32-bit program");
+    }
+}
+
+/// How many calls of that name succeeded, and gave `length` bytes where that matters.
+fn successes(trace: &Trace, name: &str) -> usize {
+    trace
+        .named(name)
+        .filter(|call| call.value().is_some_and(|value| value >= 0))
+        .count()
+}
+
+/// The number that stands behind these words in what a program has said.
+#[track_caller]
+fn said(output: &str, words: &str) -> usize {
+    let rest = output
+        .split(words)
+        .nth(1)
+        .and_then(|rest| rest.split([',', '\n']).next());
+    rest.and_then(|number| number.trim().parse().ok())
+        .unwrap_or_else(|| panic!("no {words:?} in {output:?}"))
+}
+
+#[test]
+fn thousands_of_sockets_with_files_among_them() {
+    let program = program("many_sockets");
+    let (outcome, trace) = agree(Detail::Calls, &[text(&program), "1500"]);
+    let output = outcome.exited(0).stdout.text();
+    assert_eq!(
+        successes(&trace, "read"),
+        said(&output, "reads "),
+        "{output}"
+    );
+    assert_eq!(
+        successes(&trace, "write"),
+        said(&output, "writes "),
+        "{output}"
+    );
+}
+
+#[test]
+fn threads_that_do_everything_at_once() {
+    let (outcome, traces) = unharmed(&["-v"], &[program("mixed_threads")]);
+    let output = outcome.exited(0).stdout.text();
+    for (engine, trace) in ENGINES.iter().zip(traces) {
+        for name in ["read", "write"] {
+            assert_eq!(
+                trace.named(name).count(),
+                said(&output, &format!("{name}s ")),
+                "{name}s told and made under --engine {engine}"
+            );
+        }
+    }
+}
+
+#[test]
+fn sockets_that_come_from_other_processes() {
+    let (outcome, trace) = agree(Detail::Meanings, &[program("passing")]);
+    let output = outcome.exited(0).stdout.text();
+    for words in [
+        "one of three",
+        "another of three",
+        "its copy",
+        "in a child of the receiver",
+        "by pidfd_getfd",
+    ] {
+        // Where it may not take it, it says so, and nothing of it can be told.
+        if output.contains(words) {
+            trace.find("write", &format!("\"{words}\""));
+            trace.find("read", &format!("\"{words}\""));
+        }
+    }
+}
+
+#[test]
+fn sockets_that_were_there_from_the_start() {
+    for engine in ENGINES {
+        let directory = scratch();
+        let file = directory.path().join("trace");
+        let pair = || UnixStream::pair().expect("a pair of sockets");
+        let ((mut to_0, its_0), (mut from_1, its_1), (mut at_5, its_5)) = (pair(), pair(), pair());
+        let mut command = sockstrace(
+            &["-v", "--engine", engine, "-o", text(&file)],
+            &[program("plain_io")],
+        );
+        let fifth = its_5.as_raw_fd();
+        // SAFETY: dup2 is a plain system call.
+        unsafe {
+            command.pre_exec(move || match libc::dup2(fifth, 5) {
+                5 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            });
+        }
+        command.stdin(OwnedFd::from(its_0));
+        command.stdout(OwnedFd::from(its_1));
+        let own = || tempfile::tempfile().expect("a temporary file");
+        let errors = own();
+        command.stderr(errors.try_clone().expect("a descriptor"));
+        to_0.write_all(b"in by 0").expect("room");
+        at_5.write_all(b"in by 5").expect("room");
+        let job = Job::start_with(command, own(), errors);
+        let mut expect = |stream: &mut UnixStream, words: &str| {
+            let mut bytes = vec![0; words.len()];
+            stream
+                .read_exact(&mut bytes)
+                .expect("what the program sends on");
+            assert_eq!(String::from_utf8_lossy(&bytes), words, "--engine {engine}");
+        };
+        expect(&mut from_1, "in by 0");
+        expect(&mut at_5, "in by 5");
+        at_5.write_all(b"in by its copy").expect("room");
+        expect(&mut at_5, "in by its copy");
+        to_0.write_all(b"in by the child").expect("room");
+        expect(&mut from_1, "in by the child");
+        job.finish().exited(0);
+        let trace = Trace::read(&file).expect("a trace");
+        for (input, output, words) in [
+            (0, 1, "in by 0"),
+            (5, 5, "in by 5"),
+            (0, 1, "in by the child"),
+        ] {
+            assert_eq!(
+                trace.find("read", &format!("\"{words}\"")).descriptor(),
+                Some(input),
+                "{trace}"
+            );
+            assert_eq!(
+                trace.find("write", &format!("\"{words}\"")).descriptor(),
+                Some(output),
+                "{trace}"
+            );
+        }
+        assert_eq!(trace.named("read").count(), 4, "--engine {engine}{trace}");
+        assert_eq!(trace.named("write").count(), 4, "--engine {engine}{trace}");
+    }
+}
+
+#[test]
+fn wherever_its_code_is() {
+    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], &[program("far_mappings")]);
+    outcome.exited(0);
+    for (engine, trace) in ENGINES.iter().zip(traces) {
+        // Each process says at its end how many writes came before.
+        let mut made = std::collections::HashMap::new();
+        let mut ends = 0;
+        for call in trace.named("write") {
+            let count = made.entry(call.pid).or_insert(0);
+            match call.arguments.split_once("\"that were ") {
+                None => *count += 1,
+                Some((_, rest)) => {
+                    let claimed: i32 = rest
+                        .split('"')
+                        .next()
+                        .and_then(|n| n.parse().ok())
+                        .expect("a number");
+                    assert_eq!(*count, claimed, "--engine {engine}{trace}");
+                    *count = 0;
+                    ends += 1;
+                }
+            }
+        }
+        // Itself, the one with pages all over, four of its kind with a child each.
+        assert_eq!(ends, 10, "--engine {engine}{trace}");
+    }
+}
+
+/// What churn.c does again and again, as far as it concerns sockets.
+const ROUND: [&str; 5] = ["socketpair", "write", "read", "close", "close"];
+
+/// Fails the test unless each thread's calls, but for those of `except`, are rounds without a gap.
+#[track_caller]
+fn goes_round(trace: &Trace, except: Option<i32>) {
+    let mut steps = std::collections::HashMap::new();
+    for call in trace.calls.iter().filter(|call| call.thread != except) {
+        let step = steps.entry(call.thread).or_insert(0);
+        assert_eq!(
+            call.name,
+            ROUND[*step % ROUND.len()],
+            "call {step} of its thread: {}{trace}",
+            call.line
+        );
+        *step += 1;
+    }
+}
+
+#[test]
+fn another_program_begun_by_a_thread_while_others_use_sockets() {
+    let program = program("churn");
+    for engine in ENGINES {
+        let directory = scratch();
+        let file = directory.path().join("trace");
+        let options = [
+            "-v",
+            "--always-show-pid",
+            "--engine",
+            engine,
+            "-o",
+            text(&file),
+        ];
+        let outcome = run(sockstrace(&options, &[text(&program), "4", "20", "exec"])).exited(9);
+        assert_eq!(outcome.stdout.text(), ".".repeat(21), "--engine {engine}");
+        let trace = Trace::read(&file).expect("a trace");
+        trace.has("called by its thread");
+        // The new program has the first thread's number, and makes one round.
+        let last = trace.calls.iter().rev().take(ROUND.len()).rev();
+        assert_eq!(
+            last.map(|call| call.name.as_str()).collect::<Vec<_>>(),
+            ROUND,
+            "{trace}"
+        );
+        goes_round(&trace, trace.calls.last().and_then(|call| call.pid));
+    }
+}
+
+/// A program that uses sockets in several threads, its trace, and the process that does it.
+struct Churning {
+    job: Job,
+    directory: tempfile::TempDir,
+    tracee: Pid,
+}
+
+impl Churning {
+    fn start(engine: &str, dots: &str) -> Self {
+        let directory = scratch();
+        let file = directory.path().join("trace");
+        let options = [
+            "-v",
+            "--always-show-pid",
+            "--engine",
+            engine,
+            "-o",
+            text(&file),
+        ];
+        let job = Job::start(sockstrace(&options, &[text(&program("churn")), "4", dots]));
+        let tracee = Pid::from_raw(child_of(&job));
+        Self {
+            job,
+            directory,
+            tracee,
+        }
+    }
+
+    /// Waits until the program has said so many dots.
+    #[track_caller]
+    fn until_dots(&self, count: usize) {
+        self.job.until("progress", || {
+            (self.job.stdout().0.len() >= count).then_some(())
+        });
+    }
+}
+
+#[test]
+fn killed_at_any_moment() {
+    for engine in ENGINES {
+        for dots in [1, 2, 3, 5, 8, 13, 21] {
+            let churning = Churning::start(engine, "1000000");
+            churning.until_dots(dots);
+            signal::kill(churning.tracee, Signal::SIGKILL).expect("a signal to a process of ours");
+            let Churning { job, directory, .. } = churning;
+            job.finish().killed_by(9);
+            let trace = Trace::read(&directory.path().join("trace")).expect("a trace");
+            goes_round(&trace, None);
+            trace.has("killed by SIGKILL");
+        }
+    }
+}
+
+#[test]
+fn stopped_and_continued_at_any_moment() {
+    for engine in ENGINES {
+        let churning = Churning::start(engine, "200");
+        for dots in 1..=100 {
+            churning.until_dots(dots);
+            signal::kill(churning.tracee, Signal::SIGSTOP).expect("a signal to a process of ours");
+            // At once, or once we have stopped with it.
+            if dots % 10 == 0 {
+                churning.job.until("our own stop", || {
+                    (state(churning.job.pid())?.0 == 'T').then_some(())
+                });
+            }
+            // The group, since we stop where our program has.
+            churning.job.signal_group(Signal::SIGCONT);
+        }
+        let Churning { job, directory, .. } = churning;
+        job.finish().exited(9);
+        goes_round(
+            &Trace::read(&directory.path().join("trace")).expect("a trace"),
+            None,
+        );
+    }
+}
