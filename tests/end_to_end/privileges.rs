@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::harness::alike::{Detail, agree};
 use crate::harness::programs::program;
 use crate::harness::{
     ENGINES, Trace, binary, command, install, installed, is_root, run, scratch, text,
@@ -134,6 +135,25 @@ fn programs_that_may_not_be_looked_into() {
 }
 
 #[test]
+fn programs_that_close_themselves_to_all_eyes_later() {
+    for engine in ENGINES {
+        let place = Place::with("undumpable_later");
+        let alone = run(command(&place.program)).exited(0);
+        let outcome =
+            run(place.as_ordinary_user(&["-v", "--engine", engine], &[text(&place.program)]));
+        let trace = place.trace();
+        assert_eq!(outcome.status, alone.status, "{trace}");
+        assert_eq!(outcome.stdout, alone.stdout, "{trace}");
+        let told = trace.named("read").chain(trace.named("write")).count();
+        let made = outcome.stdout.text();
+        assert!(
+            made.ends_with(&format!("calls: {told}\n")),
+            "{told} told, {made}--engine {engine}{trace}"
+        );
+    }
+}
+
+#[test]
 fn ordinary_user_without_a_filter_keeps_new_privileges_possible() {
     // no_new_privs is set for the filter only.
     let place = Place::with("privileges");
@@ -225,5 +245,29 @@ fn root_without_the_capability_is_an_ordinary_user() {
             "--engine {engine}"
         );
         place.trace().find("socket", "AF_INET");
+    }
+}
+
+#[test]
+#[ignore = "needs root with CAP_SYS_PTRACE and CAP_SYS_ADMIN"]
+fn servers_that_give_their_privileges_away() {
+    assert!(is_root(), "this test needs root");
+    let program = program("drops_privileges");
+    for what in ["user", "caps", "both", "thread"] {
+        for sockets in ["before", "only after"] {
+            let (outcome, trace) = agree(Detail::Meanings, &[text(&program), what, sockets]);
+            let output = outcome.exited(0).stdout.text();
+            assert!(output.contains("no_new_privs 0"), "{output}");
+            for words in [
+                "without them",
+                "again",
+                "in a child",
+                "after exec",
+                "at last",
+            ] {
+                trace.find("write", &format!("\"{words}\""));
+                trace.find("read", &format!("\"{words}\""));
+            }
+        }
     }
 }

@@ -5,20 +5,24 @@
 
 static int calls;
 
+// A socket that talks to itself. (What socketpair stores in memory, nobody could see.)
 static void use(int number) {
-    int pair[2];
+    struct sockaddr_in address = loopback(0);
+    socklen_t length = sizeof address;
     char data[8];
-    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-    MUST(dup2(pair[0], number));
+    int fd = MUST(socket(AF_INET, SOCK_DGRAM, 0));
+    MUST(bind(fd, (void *)&address, length));
+    MUST(getsockname(fd, (void *)&address, &length));
+    MUST(connect(fd, (void *)&address, length));
+    MUST(dup2(fd, number));
     MUST(write(number, "hidden", 6));
-    MUST(read(pair[1], data, sizeof data));
+    MUST(read(fd, data, sizeof data));
     calls += 2;
+    MUST(close(fd));
     int file = MUST(open("/dev/zero", O_RDONLY));
-    MUST(read(file, data, sizeof data));
-    close(file);
-    close(number);
-    close(pair[0]);
-    close(pair[1]);
+    if (file != fd || MUST(read(file, data, sizeof data)) != sizeof data) _exit(97);
+    MUST(close(file));
+    MUST(close(number));
 }
 
 int main(void) {
