@@ -12,7 +12,6 @@ fn on_programs_of_one_thread() {
         "close_range_refused",
         "dup_over",
         "iovecs",
-        "privileges",
         "sequence",
         "undumpable",
         "uring",
@@ -47,7 +46,7 @@ fn on_processes_that_run_side_by_side() {
         "clone_files",
         "exec_from_thread",
         "fork_after_thread",
-        "killed_in_call",
+        "interrupted_accept",
         "pass_and_close",
         "pass_rights",
     ] {

@@ -55,7 +55,7 @@ fn when_it_confines_itself() {
     let program = program("own_filters");
     for how in ["prctl", "seccomp", "tsync", "thread"] {
         for when in ["before", "between"] {
-            for what in ["allow", "errno", "trap", "kill", "strict"] {
+            for what in ["allow", "errno", "trap", "trace", "kill", "strict"] {
                 let command = [text(&program), how, when, what];
                 let (outcome, trace) = agree(Detail::Calls, &command);
                 outcome.exited(9);
@@ -70,7 +70,7 @@ fn when_it_confines_itself() {
 #[test]
 fn at_its_limits() {
     let program = program("limits");
-    for limit in ["nofile", "as", "maps"] {
+    for limit in ["nofile", "as", "lock", "maps", "mdwe"] {
         let (outcome, trace) = agree(Detail::Meanings, &[text(&program), limit]);
         outcome.exited(0);
         trace.find("write", "\"in a child\"");
@@ -151,17 +151,37 @@ fn thousands_of_sockets_with_files_among_them() {
 
 #[test]
 fn threads_that_do_everything_at_once() {
-    let (outcome, traces) = unharmed(&["-v"], &[program("mixed_threads")]);
-    let output = outcome.exited(0).stdout.text();
+    tells_as_many(&[text(&program("mixed_threads"))], 0);
+}
+
+/// A program that says how many reads and writes on sockets it made: all of them must be told, under every engine.
+#[track_caller]
+fn tells_as_many(program: &[&str], status: i32) {
+    let (outcome, traces) = unharmed(&["-v"], program);
+    let output = outcome.exited(status).stdout.text();
+    let made = match output.contains("calls: ") {
+        true => said(&output, "calls: "),
+        false => said(&output, "reads ") + said(&output, "writes "),
+    };
     for (engine, trace) in ENGINES.iter().zip(traces) {
-        for name in ["read", "write"] {
-            assert_eq!(
-                trace.named(name).count(),
-                said(&output, &format!("{name}s ")),
-                "{name}s told and made under --engine {engine}"
-            );
-        }
+        let told = trace.named("read").chain(trace.named("write")).count();
+        assert_eq!(
+            told, made,
+            "calls told and made by {program:?} under --engine {engine}"
+        );
     }
+}
+
+#[test]
+fn sockets_handed_over_without_a_call() {
+    let program = program("spinning");
+    tells_as_many(&[text(&program), "thread"], 0);
+    tells_as_many(&[text(&program), "process"], 0);
+}
+
+#[test]
+fn hundreds_of_programs_one_after_the_other() {
+    tells_as_many(&[text(&program("generations")), "300"], 5);
 }
 
 #[test]
@@ -210,7 +230,7 @@ fn sockets_that_were_there_from_the_start() {
         to_0.write_all(b"in by 0").expect("room");
         at_5.write_all(b"in by 5").expect("room");
         let job = Job::start_with(command, own(), errors);
-        let mut expect = |stream: &mut UnixStream, words: &str| {
+        let expect = |stream: &mut UnixStream, words: &str| {
             let mut bytes = vec![0; words.len()];
             stream
                 .read_exact(&mut bytes)
@@ -373,6 +393,15 @@ fn killed_at_any_moment() {
             goes_round(&trace, None);
             trace.has("killed by SIGKILL");
         }
+    }
+}
+
+#[test]
+fn first_sockets_disturbed_at_any_moment() {
+    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], &[program("tormented")]);
+    assert_eq!(outcome.exited(0).stdout.text(), "wrong: 0\n");
+    for trace in traces {
+        goes_round(&trace, None);
     }
 }
 

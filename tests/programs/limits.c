@@ -1,7 +1,9 @@
-// Proves that sockets work, and are told, where the program can have no more of something: descriptors, address space or mappings
-// (argument 1: nofile, as, or maps).
+// Proves that sockets work, and are told, where the program can have no more of something: descriptors, address space, locked memory
+// while all of its memory is locked, mappings (argument 1: nofile, as, lock, maps), or no memory that is once writable and executable
+// (mdwe).
 #include "check.h"
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static void use(const char *text) {
@@ -52,6 +54,14 @@ int main(int argc, char **argv) {
         limit(RLIMIT_AS, 4096); // what it has it keeps
         SAY("mmap: %s\n", outcome(mapping()));
         use("no address space");
+    } else if (strcmp(what, "lock") == 0) {
+        SAY("all locked: %s\n", outcome(mlockall(MCL_CURRENT | MCL_FUTURE)));
+        limit(RLIMIT_MEMLOCK, 0);
+        SAY("mmap: %s\n", outcome(mapping()));
+        use("no more locked memory");
+    } else if (strcmp(what, "mdwe") == 0) {
+        SAY("refused: %s\n", outcome(prctl(65 /* PR_SET_MDWE */, 1 /* PR_MDWE_REFUSE_EXEC_GAIN */, 0, 0, 0)));
+        use("no executable memory");
     } else {
         // No two neighbours are alike, so none become one.
         long made = 0;

@@ -1,7 +1,7 @@
 // Proves that a program may confine itself however and whenever it likes: it installs a seccomp filter of its own by argument 1
 // (prctl, seccomp, tsync, or thread: by another thread for itself alone), before its first socket or between two of them (argument
-// 2). Argument 3 is what the filter does to mmap, mprotect and seccomp, none of which the program calls then: allow, errno, trap or
-// kill them; or strict, which kills whatever the program does not call itself. Then it uses sockets and files.
+// 2). Argument 3 is what the filter does to mmap, mprotect and seccomp, none of which the program calls then: allow, errno, trap,
+// trace or kill; or strict, which kills whatever the program does not call itself. Then it uses sockets and files.
 #include "check.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -20,6 +20,7 @@ static void install(const char *how, const char *what) {
     bool strict = strcmp(what, "strict") == 0;
     unsigned kill = SECCOMP_RET_KILL_PROCESS, answer = strcmp(what, "errno") == 0 ? SECCOMP_RET_ERRNO | ENOMEM
         : strcmp(what, "trap") == 0                                              ? SECCOMP_RET_TRAP
+        : strcmp(what, "trace") == 0                                             ? SECCOMP_RET_TRACE
         : strcmp(what, "kill") == 0                                              ? kill
                                                                                  : SECCOMP_RET_ALLOW;
     const int *numbers = strict ? needed : foreign;
