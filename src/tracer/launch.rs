@@ -10,8 +10,9 @@ use std::ptr;
 use nix::errno::Errno;
 
 use super::alarm::Mask;
+use super::bpf::Filter;
 use super::event::Status;
-use super::filter::{Filter, RET_DATA};
+use super::filter::RET_DATA;
 use super::image::{Image, PROBE};
 use super::memory::TraceeMemory;
 use super::program::{LaunchError, Program};
@@ -26,6 +27,8 @@ pub struct Launched {
     pub stopped: Stopped,
     /// Whether the filter is in force. If not, calls are stopped by PTRACE_SYSCALL.
     pub filtered: bool,
+    /// Whether the program runs with no_new_privs (prctl(2)), since it could not have got the filter otherwise.
+    pub no_new_privs: bool,
     /// The execve by which it began, where it is to be told.
     pub execve: Option<Call>,
 }
@@ -87,6 +90,7 @@ fn until_exec(
 ) -> Result<Launched, LaunchError> {
     let mut probed = false;
     let mut filtered = false;
+    let mut no_new_privs = false;
     let mut execve = None;
     loop {
         match wait_for(child) {
@@ -94,6 +98,7 @@ fn until_exec(
                 return Ok(Launched {
                     stopped,
                     filtered,
+                    no_new_privs,
                     execve,
                 });
             }
@@ -127,7 +132,10 @@ fn until_exec(
                         probed |= arch == abi::AUDIT_ARCH && raw.args[1..3] == PROBE;
                     }
                     Ok(SyscallInfo::Seccomp { raw, data, .. }) => {
-                        filtered |= data == RET_DATA && raw.args[1..3] == PROBE;
+                        if data == RET_DATA && raw.args[1..3] == PROBE {
+                            filtered = true;
+                            no_new_privs = raw.args[3] != 0;
+                        }
                     }
                     Err(Errno::EIO | Errno::EINVAL) => {
                         return Err(LaunchError::Own(
