@@ -10,6 +10,7 @@ mod clients;
 mod errors;
 mod facts;
 mod languages;
+mod modes;
 mod outlived;
 mod pressure;
 mod privileges;

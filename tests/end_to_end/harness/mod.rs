@@ -1,5 +1,6 @@
 //! Runs sockstrace and what it traces, with a time limit, and never leaves anything running.
 
+pub mod alike;
 pub mod programs;
 pub mod servers;
 pub mod terminal;

@@ -18,6 +18,8 @@ pub struct Trace {
 pub struct Call {
     /// The process, where the line names it.
     pub pid: Option<i32>,
+    /// The thread, where the line names it; of a process's first thread, the process.
+    pub thread: Option<i32>,
     /// The conversation's number (`#1`), where the line has one.
     pub number: Option<u32>,
     /// The call's name.
@@ -46,10 +48,14 @@ impl Trace {
 
     /// Reads text.
     pub fn parse(text: &str) -> Self {
-        let (waiting, calls) = text
-            .lines()
-            .filter_map(call)
-            .partition(|call| call.result.is_empty());
+        let (mut waiting, mut calls) = (Vec::new(), Vec::new());
+        for line in text.lines() {
+            match call(line) {
+                Some(call) if call.result.is_empty() => waiting.push(call),
+                Some(call) => calls.push(call),
+                None => calls.extend(resumed(line, &waiting)),
+            }
+        }
         Self {
             text: text.to_owned(),
             calls,
@@ -112,19 +118,14 @@ fn call(line: &str) -> Option<Call> {
     };
     let rest = rest.trim_start();
     let (result, meaning) = match rest.strip_prefix("= ") {
-        // An error's name belongs to the result, its text in parentheses (strace) or after two spaces (ours) does not.
-        Some(rest) => {
-            let mut end = rest.find(' ').unwrap_or(rest.len());
-            if rest.starts_with("-1 E") || rest.starts_with("? E") {
-                end += 1 + rest[end + 1..].find(' ').unwrap_or(rest.len() - end - 1);
-            }
-            rest.split_at(end)
-        }
+        Some(rest) => outcome(rest),
         None => ("", rest),
     };
     let before = &line[..open];
+    let (pid, thread) = who(before).unzip();
     Some(Call {
-        pid: pid(before),
+        pid,
+        thread,
         number: before
             .split_whitespace()
             .find_map(|word| word.strip_prefix('#')?.parse().ok()),
@@ -136,15 +137,45 @@ fn call(line: &str) -> Option<Call> {
     })
 }
 
-/// `curl[4121]` in our lines, a number at the start in strace's.
-fn pid(before: &str) -> Option<i32> {
+/// The result, and what follows it. An error's name belongs to the result, its text in parentheses (strace) or after two spaces
+/// (ours) does not.
+fn outcome(rest: &str) -> (&str, &str) {
+    let mut end = rest.find(' ').unwrap_or(rest.len());
+    if rest.starts_with("-1 E") || rest.starts_with("? E") {
+        end += 1 + rest[end + 1..].find(' ').unwrap_or(rest.len() - end - 1);
+    }
+    rest.split_at(end)
+}
+
+/// `⤷ = 5`, `⤷ connected …`: the end of a call whose line, the last one of its thread, showed it waiting.
+fn resumed(line: &str, waiting: &[Call]) -> Option<Call> {
+    let (before, rest) = line.split_once("⤷ ")?;
+    let thread = who(before).map(|(_, thread)| thread);
+    let begun = waiting.iter().rev().find(|call| call.thread == thread)?;
+    let (result, meaning) = match rest.strip_prefix("= ") {
+        Some(rest) => outcome(rest),
+        None if rest.starts_with("connected ") && begun.name == "connect" => ("0", ""),
+        None => return None,
+    };
+    Some(Call {
+        result: result.to_owned(),
+        meaning: meaning.trim().to_owned(),
+        line: line.to_owned(),
+        ..begun.clone()
+    })
+}
+
+/// The process and thread: `curl[4121]` or `curl[4121:4125]` in our lines, a number at the start in strace's.
+fn who(before: &str) -> Option<(i32, i32)> {
     if let Some((first, _)) = before.split_once(' ')
         && let Ok(pid) = first.parse()
     {
-        return Some(pid);
+        return Some((pid, pid));
     }
     let end = before.find("] ")?;
-    before[before[..end].rfind('[')? + 1..end].parse().ok()
+    let inside = &before[before[..end].rfind('[')? + 1..end];
+    let (pid, thread) = inside.split_once(':').unwrap_or((inside, inside));
+    Some((pid.parse().ok()?, thread.parse().ok()?))
 }
 
 /// Where the parenthesis that is open at the start of the text closes.
@@ -170,7 +201,9 @@ fn lines_of_both_tracers_are_read() {
     let text = "  4.5ms  #1 connect  connect(5, 93.184.216.34:80 example.com) = -1 EINPROGRESS        the handshake goes on (without us)\n\
                 nginx[71]      3.8s   #2 close    close(3) = 0     238 B out\n\
                 4121  write(4, \")\\\") = 7\"..., 64) = 64\n\
-                  1.1ms     resolve  example.com A, AAAA\n";
+                  1.1ms     resolve  example.com A, AAAA\n\
+                nginx[71:73]   3.9s   #2 send     write(3, \"a\", 1) …  waits for room\n\
+                nginx[71:73]   4.0s   #2 send     ⤷ = 1  0.1s\n";
     let trace = Trace::parse(text);
     let told: Vec<_> = trace
         .calls
@@ -190,8 +223,11 @@ fn lines_of_both_tracers_are_read() {
             (None, Some(1), "connect", "-1 EINPROGRESS"),
             (Some(71), Some(2), "close", "0"),
             (Some(4121), None, "write", "64"),
+            (Some(71), Some(2), "write", "1"),
         ]
     );
+    let threads: Vec<_> = trace.calls.iter().map(|call| call.thread).collect();
+    assert_eq!(threads, [None, Some(71), Some(4121), Some(73)]);
     assert_eq!(trace.calls[0].meaning, "the handshake goes on (without us)");
     assert_eq!(trace.calls[0].descriptor(), Some(5));
 }

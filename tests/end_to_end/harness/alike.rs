@@ -1,0 +1,173 @@
+//! Makes traces of two runs comparable: thread by thread, without what the kernel chooses anew each time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
+
+use super::Trace;
+use super::trace::Call;
+
+/// How much of each call is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All but times: the meaning too, which says what a close has ended. For programs of one thread, or whose processes take turns.
+    Meanings,
+    /// Arguments and results. For processes that run side by side, each with descriptors of its own.
+    Calls,
+    /// Names and whether they failed, and how. For threads whose descriptors come to them as the scheduler pleases.
+    Names,
+}
+
+/// What each thread did, in its order. The threads are in no order: their numbers are the kernel's choice.
+pub fn threads(trace: &Trace, detail: Detail) -> Vec<Vec<String>> {
+    let mut threads: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
+    let mut numbers: HashMap<(Option<i32>, u32), usize> = HashMap::new();
+    let mut met: HashMap<Option<i32>, usize> = HashMap::new();
+    for call in &trace.calls {
+        // Whether a signal comes while a call waits is chance, and the kernel makes the call again after it.
+        if call.result.starts_with("? ERESTART") {
+            continue;
+        }
+        let thread = call.thread;
+        // Conversations by the order in which the thread meets them.
+        let mut number = |number: u32| {
+            *numbers.entry((thread, number)).or_insert_with(|| {
+                let count = met.entry(thread).or_default();
+                *count += 1;
+                *count
+            })
+        };
+        let line = match detail {
+            Detail::Names => name(call),
+            Detail::Calls => whole(call, &mut number, ""),
+            Detail::Meanings => whole(call, &mut number, &call.meaning),
+        };
+        threads.entry(thread).or_default().push(line);
+    }
+    let mut threads: Vec<_> = threads.into_values().collect();
+    threads.sort();
+    threads
+}
+
+fn name(call: &Call) -> String {
+    let result = match call.result.split_once(' ') {
+        Some((_, error)) => error,
+        None if call.result == "?" => "?",
+        None => "ok",
+    };
+    format!("{} {result}", call.name)
+}
+
+/// Times, ports, addresses in memory, process numbers, and the numbers of conversations.
+static CHOSEN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x) (?<time> (?:\d+h\s)?(?:\d+m\s)?\b\d+(?:\.\d+)?(?:ns|µs|ms|s)\b)
+             | (?<port> (?:\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):[1-9]\d*)
+             | (?<htons> htons\(\d+\))
+             | (?<pointer> 0x[0-9a-f]{9,16})
+             | (?<pid> \bpid=\d+)
+             | \#(?<number> \d+)",
+    )
+    .expect("a pattern of ours")
+});
+
+fn whole(call: &Call, number: &mut impl FnMut(u32) -> usize, meaning: &str) -> String {
+    let mut chosen = |text: &str| {
+        CHOSEN
+            .replace_all(text, |found: &Captures| {
+                if let Some(known) = found.name("number") {
+                    let known = known.as_str().parse().expect("digits");
+                    return format!("#{}", number(known));
+                }
+                if let Some(port) = found.name("port") {
+                    let address = port.as_str().rsplit_once(':').expect("a colon").0;
+                    return format!("{address}:port");
+                }
+                let name = ["time", "htons", "pointer", "pid"]
+                    .into_iter()
+                    .find(|name| found.name(name).is_some());
+                name.unwrap_or_default().to_owned()
+            })
+            .into_owned()
+    };
+    let head = call
+        .number
+        .map_or(String::new(), |number| chosen(&format!("#{number} ")));
+    let call = format!("{}({}) = {}", call.name, call.arguments, call.result);
+    // How long a call took is a remark of its own, where it is worth one.
+    let remarks: Vec<String> = meaning
+        .split("  ")
+        .map(|remark| chosen(remark.trim()))
+        .filter(|remark| !["", "time", "after time"].contains(&remark.as_str()))
+        .collect();
+    format!("{head}{}  {}", chosen(&call), remarks.join("  "))
+        .trim_end()
+        .to_owned()
+}
+
+/// Fails the test at the first thread, and its first call, in which two traces differ.
+#[track_caller]
+pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace)) {
+    let (mut ours, mut theirs) = (threads(left.1, detail), threads(right.1, detail));
+    // What both have is not worth a look.
+    ours.retain(
+        |thread| match theirs.iter().position(|other| other == thread) {
+            Some(at) => {
+                theirs.remove(at);
+                false
+            }
+            None => true,
+        },
+    );
+    if ours.is_empty() && theirs.is_empty() {
+        return;
+    }
+    let none = Vec::new();
+    let (one, other) = (
+        ours.first().unwrap_or(&none),
+        theirs.first().unwrap_or(&none),
+    );
+    let at = one.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let around = |thread: &[String]| {
+        let shown = thread.iter().enumerate();
+        let shown = shown.skip(at.saturating_sub(5)).take(10);
+        shown
+            .map(|(place, call)| format!("{}{call:.400}\n", if place == at { "> " } else { "  " }))
+            .collect::<String>()
+    };
+    panic!(
+        "threads told differently: {} under {} and {} under {}; the first of them, at its call {at}:\n{1}:\n{}{3}:\n{}\nthe trace under {1}:{}",
+        ours.len(),
+        left.0,
+        theirs.len(),
+        right.0,
+        around(one),
+        around(other),
+        left.1
+    );
+}
+
+#[test]
+fn what_the_kernel_chooses_is_left_out() {
+    let one = Trace::parse(
+        "   2.6ms  a[7]     #3 accept   accept4(3, 127.0.0.1:45440, [16], SOCK_NONBLOCK) = 5      127.0.0.1:43201 ← 127.0.0.1:45440\n\
+            2.7ms  a[7:9]   #4 receive  read(5, 0x7ffdeb3c40c0, 64) = -1 EAGAIN (Resource temporarily unavailable)  nothing there yet; would block\n\
+            2.8ms  a[7]     #3 close    close(5) = 0       22 B out, closed by us, lived 2.6ms\n",
+    );
+    let other = Trace::parse(
+        "   1.1s   b[17:19] #9 receive  read(5, 0x7ffdeb3c40d0, 64) = -1 EAGAIN (Resource temporarily unavailable)  nothing there yet; would block\n\
+            2.6ms  b[17]    #1 accept   accept4(3, 127.0.0.1:5440, [16], SOCK_NONBLOCK) = 5      127.0.0.1:3201 ← 127.0.0.1:5440\n\
+            2.8ms  b[17]    #1 close    close(5) = 0       22 B out, closed by us, lived 12s   30ms\n",
+    );
+    assert_alike(Detail::Meanings, ("one", &one), ("other", &other));
+    let closes_more = Trace::parse(&other.text.replace("22 B", "23 B"));
+    assert_ne!(
+        threads(&one, Detail::Meanings),
+        threads(&closes_more, Detail::Meanings)
+    );
+    assert_eq!(
+        threads(&one, Detail::Names),
+        [vec!["accept4 ok", "close ok"], vec!["read EAGAIN"]]
+    );
+}
