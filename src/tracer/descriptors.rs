@@ -201,12 +201,10 @@ impl Descriptors {
         })
     }
 
-    /// The descriptors of a table that lead to sockets, in order.
+    /// The descriptors of a table that are of interest: they lead to sockets, or did.
     pub fn all(&self, id: TableId) -> impl Iterator<Item = i32> + '_ {
-        let table = self.tables.get(&id);
-        table
-            .into_iter()
-            .flat_map(|table| table.slots.keys().copied())
+        let table = self.tables.get(&id).into_iter();
+        table.flat_map(|table| table.slots.keys().chain(&table.former).copied())
     }
 
     /// Whether the table holds any socket.

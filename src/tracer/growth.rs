@@ -86,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// The descriptors that lead to sockets and that no filter of the process covers, as a filter would.
+    /// The descriptors that lead to sockets, or did, and that no filter of the process covers, as a filter would name them.
     fn missing(&self, tid: i32) -> Option<Vec<RangeInclusive<u32>>> {
         let pid = self.tracees.threads.get(&tid)?.pid;
         let process = self.tracees.processes.get(&pid)?;
