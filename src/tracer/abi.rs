@@ -68,3 +68,8 @@ pub fn make_again(registers: &mut Registers) {
     registers.rax = registers.orig_rax;
     registers.orig_rax = u64::MAX;
 }
+
+/// Whether a call has come back with EINTR.
+pub fn was_interrupted(registers: &Registers) -> bool {
+    registers.rax as i64 == -i64::from(libc::EINTR) && registers.orig_rax as i64 >= 0
+}

@@ -389,6 +389,7 @@ impl Engine {
             Stop::Group(signal) => self.group_stop(stopped, pid, signal),
             Stop::Trap => {
                 self.group_stop_over(pid, tid);
+                self.unnudge(&stopped)?;
                 self.resume(stopped, 0);
             }
             Stop::Forked => self.child_made(stopped, false)?,

@@ -1,6 +1,6 @@
 //! The rules of the seccomp filters: which calls stop.
 //!
-//! A filter tests the architecture and the number before anything else, so that the kernel's cache of numbers that are always
+//! A filter tests the number and the architecture before anything else, so that the kernel's cache of numbers that are always
 //! allowed (Linux 5.11) keeps every other call free of it. Filters can only be added, each call runs through all of them, and the
 //! strictest answer wins: so each addition names only what those before it leave out, and all of them let the same page pass.
 
@@ -174,24 +174,24 @@ fn write_down(rules: Vec<(u32, Rule)>, members: &Members) -> Filter {
     let stop = writer.section(Rule::Stop);
     let makes_children = rules.iter().any(|(_, rule)| *rule == Rule::Clone);
 
+    let runs = writer.runs(rules);
     let assembler = &mut writer.assembler;
-    let other = assembler.label();
-    let ours = assembler.label();
+    let [rest, ours, other] = [(); 3].map(|()| assembler.label());
+    assembler.load(word::NUMBER);
+    // read and write, the most frequent by far, come before all else. In the other architecture these numbers are exit's and
+    // restart_syscall's, to which a stop more or less does nothing.
+    let last = libc::SYS_write as u32;
+    assembler.branch(Test::Above(last), rest);
+    search(
+        assembler,
+        &runs[..runs.partition_point(|(first, _)| *first <= last)],
+    );
+    assembler.mark(rest);
     assembler.load(word::ARCH);
     assembler.branch(Test::Equal(abi::AUDIT_ARCH), ours);
     assembler.goto(if makes_children { other } else { pass });
     assembler.mark(ours);
     assembler.load(word::NUMBER);
-    let runs = writer.runs(rules);
-    let assembler = &mut writer.assembler;
-    // read and write, the most frequent by far, before the others.
-    let rest = assembler.label();
-    assembler.branch(Test::AtLeast(libc::SYS_write as u32 + 1), rest);
-    search(
-        assembler,
-        &runs[..runs.partition_point(|(first, _)| *first <= libc::SYS_write as u32)],
-    );
-    assembler.mark(rest);
     search(assembler, &runs);
     if makes_children {
         assembler.mark(other);

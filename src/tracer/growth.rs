@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use super::abi;
 use super::coverage::Scope;
 use super::engine::Engine;
 use super::event::{Event, Notice};
@@ -9,7 +10,7 @@ use super::filter;
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
-use super::stopped::{Gone, Stopped};
+use super::stopped::{Gone, Stopped, interrupt};
 use super::tracees::Process;
 use crate::syscall::{Memory, Raw};
 
@@ -149,18 +150,46 @@ impl Engine {
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
     /// each of its calls stops.
     pub(super) fn watch_mappings(&mut self, tid: i32, raw: &Raw) {
-        if filter::maps_near_page(raw)
-            && let Some(process) = self.process_of(tid)
-            && !std::mem::replace(&mut process.call_by_call, true)
-        {
-            // What was there of ours may be overwritten.
-            process.scratch = None;
-            let text = format!(
-                "{} goes on call by call: it maps memory at addresses of ours",
-                process.name
-            );
-            self.remark(text);
+        if self.filtered && filter::maps_near_page(raw) {
+            self.go_call_by_call(tid, "it maps memory at addresses of ours");
         }
+    }
+
+    /// From now on every call of the thread's process stops.
+    pub(super) fn go_call_by_call(&mut self, tid: i32, why: &str) {
+        let Some(process) = self.process_of(tid) else {
+            return;
+        };
+        if std::mem::replace(&mut process.call_by_call, true) {
+            return;
+        }
+        let text = format!("{} goes on call by call: {why}", process.name);
+        let others: Vec<i32> = process.threads.iter().copied().collect();
+        self.remark(text);
+        // Those that run past calls would miss what concerns them now.
+        for other in others {
+            if let Some(thread) = self.tracees.threads.get_mut(&other)
+                && other != tid
+                && thread.free
+            {
+                thread.nudged = interrupt(other).is_ok();
+            }
+        }
+    }
+
+    /// Undoes what our interruption did to a thread: most calls go on by themselves, but some have come back with EINTR, as they do
+    /// for a signal (signal(7)), and are made once more where there is none.
+    pub(super) fn unnudge(&mut self, stopped: &Stopped) -> Result<(), Gone> {
+        let thread = self.tracees.threads.get_mut(&stopped.tid());
+        if thread.is_none_or(|thread| !std::mem::take(&mut thread.nudged)) {
+            return Ok(());
+        }
+        let mut registers = stopped.registers()?;
+        if abi::was_interrupted(&registers) && !procfs::any_signal_pending(stopped.tid()) {
+            abi::make_again(&mut registers);
+            stopped.set_registers(&registers)?;
+        }
+        Ok(())
     }
 
     /// Which filters a new process has: another thread of its maker may have installed one just after it was made.

@@ -242,11 +242,7 @@ impl Engine {
 
     /// The thread's process cannot be given a further filter: from now on each of its calls stops.
     fn give_up(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
-        if let Some(process) = self.process_of(stopped.tid()) {
-            process.call_by_call = true;
-            let text = format!("{} goes on call by call: {why}", process.name);
-            self.remark(text);
-        }
+        self.go_call_by_call(stopped.tid(), why);
         self.leave(stopped)
     }
 

@@ -85,6 +85,8 @@ pub struct Thread {
     pub begun: bool,
     /// Whether it was last let run to the next event, past calls that the filters let pass.
     pub free: bool,
+    /// Whether we have interrupted it, so that its calls stop from then on.
+    pub nudged: bool,
     /// Calls of ours that it is making.
     pub injection: Option<Box<Injection>>,
 }
@@ -159,6 +161,7 @@ impl Tracees {
             resync: false,
             begun: false,
             free: false,
+            nudged: false,
             injection: None,
         };
         self.threads.insert(tid, thread);
