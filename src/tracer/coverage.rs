@@ -9,11 +9,15 @@ use std::ops::RangeInclusive;
 /// How many ranges of descriptors one filter may name.
 pub const MOST_RANGES: usize = 32;
 
-/// How many calls that turn out not to concern us are put up with before a filter comes: it costs about as much.
+/// How many calls that turn out not to concern us are put up with before the first filter comes: it costs about as much. For each
+/// further one, which every call is to run through, twice as many, up to [`MOST_DOUBLINGS`] times.
 const PATIENCE: u32 = 4;
 
+/// See [`PATIENCE`].
+const MOST_DOUBLINGS: usize = 6;
+
 /// From so many filters on, each one covers descriptors ahead of those that are there.
-const EXACT: usize = 4;
+const EXACT: usize = 8;
 
 /// What one filter covers.
 #[derive(Clone, Debug)]
@@ -88,7 +92,7 @@ impl Coverage {
     /// A call has stopped in vain; whether it is time for a filter.
     pub fn idled(&mut self) -> bool {
         self.idle += 1;
-        self.open && self.idle >= PATIENCE
+        self.open && self.idle >= PATIENCE << self.additions().min(MOST_DOUBLINGS)
     }
 
     /// The sockets that no filter covered are gone.
@@ -106,7 +110,8 @@ impl Coverage {
                 join(&mut ranges, fd..=fd);
             }
         }
-        // A program that comes back again and again gets more than it has asked for.
+        // A program that comes back again and again gets half as much more than it has. (A file that comes to such a number later
+        // stops in vain, which costs more than a hundred filters; but it may never come.)
         if self.additions() >= EXACT
             && let Some(last) = ranges.last_mut()
         {
@@ -115,7 +120,7 @@ impl Coverage {
                 .iter()
                 .map(|range| range.end() - range.start() + 1)
                 .sum();
-            *last = *last.start()..=last.end().saturating_add(ahead);
+            *last = *last.start()..=last.end().saturating_add(ahead / 2);
         }
         while ranges.len() > MOST_RANGES {
             let gap = |at: &usize| ranges[at + 1].start() - ranges[*at].end();
@@ -212,7 +217,7 @@ mod tests {
                 coverage.added(Scope::Members(plan));
             }
         }
-        assert!(coverage.additions() <= 14, "{}", coverage.additions());
+        assert!(coverage.additions() <= 24, "{}", coverage.additions());
         // Those that come at once take one, and nothing more than them.
         let mut coverage = empty();
         coverage.added(Scope::Members(coverage.plan(3..2003)));
