@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Measured {
     /// From before its start to its end.
     pub whole: Duration,
-    /// The numbers on its standard output.
-    pub numbers: Vec<u64>,
+    /// Its standard output.
+    pub stdout: String,
     /// CPU time in user mode of its process alone, all threads.
     pub user: Duration,
     /// The same of its first thread.
@@ -40,8 +40,9 @@ pub struct Running {
     over: bool,
 }
 
-/// The group that runs, for [`end_with_us`].
+/// The group that runs, for [`end_with_us`]; of several, the first.
 static GROUP: AtomicI32 = AtomicI32::new(0);
+const ORDER: Ordering = Ordering::Relaxed;
 
 /// Sees to it that Ctrl-C leaves nothing running.
 pub fn end_together() {
@@ -53,7 +54,7 @@ pub fn end_together() {
 }
 
 extern "C" fn end_with_us(signal: i32) {
-    let group = GROUP.load(Ordering::Relaxed);
+    let group = GROUP.load(ORDER);
     // SAFETY: plain system calls.
     unsafe {
         if group > 0 {
@@ -78,7 +79,7 @@ impl Running {
             .process_group(0);
         let began = Instant::now();
         let child = command.spawn().map_err(failed)?;
-        GROUP.store(child.id() as i32, Ordering::Relaxed);
+        let _others = GROUP.compare_exchange(0, child.id() as i32, ORDER, ORDER);
         Ok(Self {
             child,
             what,
@@ -120,11 +121,7 @@ impl Running {
         }
         Ok(Measured {
             whole,
-            numbers: self
-                .stdout()
-                .split_whitespace()
-                .map_while(|word| word.parse().ok())
-                .collect(),
+            stdout: self.stdout(),
             user: user.unwrap_or_default(),
             user_of_first: user_of_first.unwrap_or_default(),
             resident,
@@ -162,7 +159,7 @@ impl Running {
             return Err(io::Error::last_os_error());
         }
         self.over = true;
-        GROUP.store(0, Ordering::Relaxed);
+        let _others = GROUP.compare_exchange(pid, 0, ORDER, ORDER);
         // getrusage(2): ru_maxrss is in kilobytes of 1024.
         Ok((ExitStatus::from_raw(status), usage.ru_maxrss as u64 * 1024))
     }

@@ -10,32 +10,28 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
 
-use crate::measure::Running;
+use crate::measure::{self, Running};
 
-/// How long redis-server may take to begin.
+/// How long redis-server may take to begin, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Requests per second of SET from 50 clients. `start` makes the command that runs redis-server with these arguments.
 pub fn rate(
     start: impl Fn(&[OsString]) -> Command,
     benchmark: &Path,
-    directory: &Path,
     requests: u32,
 ) -> Result<f64, String> {
     let port = Port::reserve().map_err(|error| format!("a port on 127.0.0.1: {error}"))?;
     let number = port.number.to_string();
     let arguments = ["--port", &number, "--bind", "127.0.0.1", "--save", ""].map(OsString::from);
-    let mut command = start(&arguments);
-    command.current_dir(directory);
-    let server = Running::start(command)?;
+    let server = Running::start(start(&arguments))?;
     until_ready(&server)?;
-    let output = Command::new(benchmark)
+    let mut client = Command::new(benchmark);
+    client
         .args(["-p", &number, "-t", "set", "-c", "50", "--csv", "-n"])
-        .arg(requests.to_string())
-        .output()
-        .map_err(|error| format!("redis-benchmark: {error}"))?;
-    let rate = requests_per_second(&String::from_utf8_lossy(&output.stdout))
-        .ok_or("redis-benchmark reports no rate")?;
+        .arg(requests.to_string());
+    let said = measure::run(client)?.stdout;
+    let rate = requests_per_second(&said).ok_or("redis-benchmark reports no rate")?;
     shut_down(port.number).map_err(|error| format!("redis-server does not shut down: {error}"))?;
     server.finish()?;
     Ok(rate)
@@ -62,6 +58,7 @@ fn requests_per_second(csv: &str) -> Option<f64> {
 /// Asks it to end; it closes the connection when it does.
 fn shut_down(port: u16) -> std::io::Result<()> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"SHUTDOWN NOSAVE\r\n")?;
     stream.read_to_end(&mut Vec::new()).map(drop)
 }

@@ -58,12 +58,3 @@ impl Row {
         })
     }
 }
-
-impl Workload {
-    /// Whether it says something of the tracer alone.
-    pub fn is_tracers(&self) -> bool {
-        self.measures
-            .iter()
-            .all(|measure| measure.quantity.is_tracers())
-    }
-}

@@ -62,12 +62,17 @@ impl Setup {
     /// Looks around.
     pub fn new(arguments: &Arguments) -> Result<Self, String> {
         measure::end_together();
-        let directory =
-            tempfile::tempdir().map_err(|error| format!("a temporary directory: {error}"))?;
+        // Commands run elsewhere, so a path from here would lead nowhere.
+        let sockstrace = arguments
+            .sockstrace
+            .canonicalize()
+            .map_err(|error| format!("{}: {error}", arguments.sockstrace.display()))?;
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+            .map_err(|error| format!("a temporary directory: {error}"))?;
         Ok(Self {
             short: arguments.short,
             rounds: if arguments.short { 1 } else { arguments.rounds },
-            sockstrace: arguments.sockstrace.clone(),
+            sockstrace,
             engine: arguments.engine.clone(),
             strace: installed("strace"),
             directory,
@@ -75,9 +80,10 @@ impl Setup {
         })
     }
 
-    /// A line for each program that is missing and leaves a gap in the table.
+    /// What a reader of the table should know: a line for each program that is missing and leaves a gap in it.
     pub fn notes(&self) -> impl Iterator<Item = String> {
-        [
+        let short = "--short: sizes are tiny, and these times say nothing".to_owned();
+        let missing = [
             ("cc", "the workloads in C are left out"),
             ("strace", "its column is left out"),
             ("redis-server", "its row is left out"),
@@ -87,12 +93,13 @@ impl Setup {
         ]
         .into_iter()
         .filter(|(program, _)| installed(program).is_none())
-        .map(|(program, so)| format!("{program} is not installed: {so}"))
+        .map(|(program, so)| format!("{program} is not installed: {so}"));
+        self.short.then_some(short).into_iter().chain(missing)
     }
 
     /// Runs a workload in turns; no rows where a program that it needs is missing.
     pub fn run(&self, workload: &'static Workload) -> Result<Vec<Row>, String> {
-        let Some(mut runner) = self.runner(&workload.run)? else {
+        let Some(ready) = self.prepare(&workload.run)? else {
             return Ok(Vec::new());
         };
         let ways: Vec<Way> = Way::ALL
@@ -106,26 +113,17 @@ impl Setup {
             .map(|measure| Row::new(workload, measure))
             .collect();
         // What the tracer needs for itself varies little, and its workload is long.
-        let (warm_up, rounds) = match (self.short, workload.is_tracers()) {
-            (true, _) | (_, true) => (0, 1),
-            _ => (1, self.rounds),
+        let (warm_up, rounds) = match self.short || workload.is_tracers() {
+            true => (0, 1),
+            false => (1, self.rounds),
         };
-        let repeat = self.amount(workload.repeat);
         for round in 0..warm_up + rounds {
             for way in &ways {
-                let mut sums = vec![0.0; rows.len()];
-                for _ in 0..repeat {
-                    let sample = runner(self, workload, *way)
-                        .map_err(|message| format!("{way}: {message}"))?;
-                    for (sum, row) in sums.iter_mut().zip(&rows) {
-                        *sum += sample
-                            .get(row.measure.quantity)
-                            .ok_or_else(|| format!("{way}: it reports nothing"))?;
-                    }
-                }
-                for (sum, row) in sums.iter().zip(&mut rows) {
+                let failed = |message| format!("{way}: {message}");
+                let sample = self.sample(workload, &ready, *way).map_err(failed)?;
+                for (row, number) in rows.iter_mut().zip(sample) {
                     if round >= warm_up {
-                        row.add(*way, sum / f64::from(repeat));
+                        row.add(*way, number);
                     }
                 }
             }
@@ -133,22 +131,47 @@ impl Setup {
         Ok(rows)
     }
 
-    /// How a workload is run once; nothing where a program is missing.
-    fn runner(&self, run: &Run) -> Result<Option<Runner>, String> {
+    /// What comes of a workload in one round: a number for each of its measures.
+    fn sample(&self, workload: &Workload, ready: &Ready, way: Way) -> Result<Vec<f64>, String> {
+        let mut sums = vec![0.0; workload.measures.len()];
+        let repeat = self.amount(workload.repeat);
+        for _ in 0..repeat {
+            let outcome = self.run_once(workload, ready, way)?;
+            for (sum, measure) in sums.iter_mut().zip(workload.measures) {
+                *sum += outcome
+                    .number(measure.quantity)
+                    .ok_or("the program does not report what it did")?;
+            }
+        }
+        Ok(sums.iter().map(|sum| sum / f64::from(repeat)).collect())
+    }
+
+    fn run_once(&self, workload: &Workload, ready: &Ready, way: Way) -> Result<Outcome, String> {
+        match ready {
+            Ready::Program(program, arguments) => {
+                measure::run(self.command(workload, way, program, arguments)).map(Outcome::Measured)
+            }
+            Ready::Redis {
+                server,
+                client,
+                requests,
+            } => {
+                let start = |arguments: &[OsString]| self.command(workload, way, server, arguments);
+                redis::rate(start, client, *requests).map(Outcome::Rate)
+            }
+        }
+    }
+
+    /// Finds or builds what a workload needs; nothing where a program is missing.
+    fn prepare(&self, run: &Run) -> Result<Option<Ready>, String> {
         let (program, words) = match *run {
             Run::Redis(requests) => {
-                let (Some(server), Some(client)) =
-                    (installed("redis-server"), installed("redis-benchmark"))
-                else {
-                    return Ok(None);
-                };
-                let requests = self.amount(requests);
-                return Ok(Some(Box::new(move |setup, workload, way| {
-                    let start = |arguments: &[OsString]| {
-                        setup.command(workload, way, server.as_os_str(), arguments)
-                    };
-                    redis::rate(start, &client, setup.directory.path(), requests).map(Sample::Rate)
-                })));
+                let programs = installed("redis-server").zip(installed("redis-benchmark"));
+                return Ok(programs.map(|(server, client)| Ready::Redis {
+                    server,
+                    client,
+                    requests: self.amount(requests),
+                }));
             }
             Run::Installed(name, words) => (installed(name), words),
             Run::Compiled(name, words) => match installed("cc") {
@@ -156,15 +179,11 @@ impl Setup {
                 None => (None, words),
             },
         };
-        let arguments = words.iter().map(|word| self.argument(word));
-        let (Some(program), arguments) = (program, arguments.collect::<Result<Vec<_>, _>>()?)
-        else {
+        let Some(program) = program else {
             return Ok(None);
         };
-        Ok(Some(Box::new(move |setup, workload, way| {
-            let command = setup.command(workload, way, program.as_os_str(), &arguments);
-            measure::run(command).map(Sample::Process)
-        })))
+        let arguments: Result<_, _> = words.iter().map(|word| self.argument(word)).collect();
+        Ok(Some(Ready::Program(program, arguments?)))
     }
 
     /// The command line that runs a program this way.
@@ -172,7 +191,7 @@ impl Setup {
         &self,
         workload: &Workload,
         way: Way,
-        program: &std::ffi::OsStr,
+        program: &Path,
         arguments: &[OsString],
     ) -> Command {
         let trace = self.directory.path().join("trace");
@@ -195,7 +214,7 @@ impl Setup {
             }
             (Way::Untraced | Way::Strace, _) => Command::new(program),
         };
-        command.args(arguments);
+        command.args(arguments).current_dir(self.directory.path());
         command
     }
 
@@ -224,30 +243,44 @@ impl Setup {
     }
 }
 
-type Runner = Box<dyn FnMut(&Setup, &Workload, Way) -> Result<Sample, String>>;
+/// A workload that can be run.
+enum Ready {
+    /// A program and its arguments.
+    Program(PathBuf, Vec<OsString>),
+    /// redis-server and its client.
+    Redis {
+        server: PathBuf,
+        client: PathBuf,
+        requests: u32,
+    },
+}
 
 /// What came of one run.
-enum Sample {
-    Process(Measured),
+enum Outcome {
+    Measured(Measured),
     Rate(f64),
 }
 
-impl Sample {
+impl Outcome {
     /// A number of it; nothing where the program did not say it.
-    fn get(&self, quantity: Quantity) -> Option<f64> {
+    fn number(&self, quantity: Quantity) -> Option<f64> {
         let measured = match (self, quantity) {
             (Self::Rate(rate), Quantity::Rate) => return Some(*rate),
-            (Self::Process(measured), _) => measured,
+            (Self::Measured(measured), _) => measured,
             _ => return None,
         };
-        let operations = || measured.numbers.get(1).map(|number| *number as f64);
-        let each = |nanoseconds: f64| Some(nanoseconds / operations()?);
+        // Programs of ours report nanoseconds and operations.
+        let reported = |index| {
+            let mut words = measured.stdout.split_whitespace();
+            words.nth(index)?.parse::<f64>().ok()
+        };
+        let of_each = |nanoseconds: f64| Some(nanoseconds / reported(1)?);
         match quantity {
             Quantity::Whole => Some(measured.whole.as_nanos() as f64),
-            Quantity::Own => each(measured.numbers[..].first().copied()? as f64),
+            Quantity::Own => of_each(reported(0)?),
             Quantity::Resident => Some(measured.resident as f64),
-            Quantity::UserTime => each(measured.user.as_nanos() as f64),
-            Quantity::TracingTime => each(measured.user_of_first.as_nanos() as f64),
+            Quantity::UserTime => of_each(measured.user.as_nanos() as f64),
+            Quantity::TracingTime => of_each(measured.user_of_first.as_nanos() as f64),
             Quantity::Rate => None,
         }
     }

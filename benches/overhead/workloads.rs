@@ -78,6 +78,15 @@ pub enum Quantity {
     TracingTime,
 }
 
+impl Workload {
+    /// Whether all that is taken from it says something of the tracer alone.
+    pub fn is_tracers(&self) -> bool {
+        self.measures
+            .iter()
+            .all(|measure| measure.quantity.is_tracers())
+    }
+}
+
 impl Quantity {
     /// Whether it says something of the tracer alone, so that there is nothing to compare it with.
     pub fn is_tracers(self) -> bool {
@@ -139,22 +148,39 @@ const fn reported(quantity: Quantity) -> Measure {
     }
 }
 
-/// Takes a number and three programs, and runs each of the programs that often.
-const SHORT_PROGRAMS: &str =
-    r#"n=$1; while [ "$n" -gt 0 ]; do "$2"; "$3" x >/dev/null; "$4" /dev/null; n=$((n-1)); done"#;
+/// What a shell is to run: each of three programs as often as argument 1 says.
+const SCRIPT: &[Word] = &script(
+    r#"n=$1; while [ "$n" -gt 0 ]; do "$2"; "$3" x >/dev/null; "$4" /dev/null; n=$((n-1)); done"#,
+);
 
-/// The same, after the shell has held a socket at 3.
-const AFTER_A_SOCKET: &str = r#"exec 3<>/dev/tcp/127.0.0.1/$5; exec 3>&-
-    n=$1; while [ "$n" -gt 0 ]; do "$2"; "$3" x >/dev/null; "$4" /dev/null; n=$((n-1)); done"#;
+/// The same, after bash has held a socket at 3.
+const SCRIPT_AFTER_A_SOCKET: &[Word] = &script(
+    r#"exec 3<>"/dev/tcp/127.0.0.1/$5"; exec 3>&-
+    n=$1; while [ "$n" -gt 0 ]; do "$2"; "$3" x >/dev/null; "$4" /dev/null; n=$((n-1)); done"#,
+);
 
-/// The words after `sh -c SCRIPT`.
-const PROGRAMS: [Word; 5] = [
-    Word::Is("script"),
-    amount(100, 5),
-    Word::Program("true"),
-    Word::Program("echo"),
-    Word::Program("cat"),
-];
+const fn script(text: &'static str) -> [Word; 8] {
+    [
+        Word::Is("-c"),
+        Word::Is(text),
+        Word::Is("script"),
+        amount(100, 5),
+        Word::Program("true"),
+        Word::Program("echo"),
+        Word::Program("cat"),
+        Word::Port,
+    ]
+}
+
+/// What most workloads have in common.
+const USUAL: Workload = Workload {
+    name: "",
+    title: "",
+    run: Run::Installed("true", &[]),
+    repeat: ONCE,
+    strace: STRACE,
+    measures: &[],
+};
 
 /// Every workload, in the order of the table.
 pub const WORKLOADS: &[Workload] = &[
@@ -165,9 +191,8 @@ pub const WORKLOADS: &[Workload] = &[
             "file_loop",
             &[Word::Is("1"), amount(300, 5), Word::Is("0"), Word::Is("0")],
         ),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[own(Target::OfUntraced(1.6))],
+        ..USUAL
     },
     Workload {
         name: "file-loop-64k",
@@ -181,9 +206,8 @@ pub const WORKLOADS: &[Workload] = &[
                 Word::Is("0"),
             ],
         ),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[own(Target::OfUntraced(1.1))],
+        ..USUAL
     },
     Workload {
         name: "sockets-held",
@@ -197,9 +221,8 @@ pub const WORKLOADS: &[Workload] = &[
                 Word::Is("0"),
             ],
         ),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[own(Target::OfUntraced(1.15))],
+        ..USUAL
     },
     Workload {
         name: "file-loop-thread",
@@ -208,115 +231,81 @@ pub const WORKLOADS: &[Workload] = &[
             "file_loop",
             &[Word::Is("1"), amount(300, 5), Word::Is("0"), Word::Is("1")],
         ),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[reported(Quantity::Own)],
+        ..USUAL
     },
     Workload {
         name: "compute",
         title: "two computing threads beside a third that chats through a socketpair",
         run: Run::Compiled("compute", &[amount(100, 1)]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[reported(Quantity::Own)],
+        ..USUAL
     },
     Workload {
         name: "script",
         title: "shell script of 300 short programs, no sockets",
-        run: Run::Installed(
-            "sh",
-            &[
-                Word::Is("-c"),
-                Word::Is(SHORT_PROGRAMS),
-                PROGRAMS[0],
-                PROGRAMS[1],
-                PROGRAMS[2],
-                PROGRAMS[3],
-                PROGRAMS[4],
-            ],
-        ),
-        repeat: ONCE,
-        strace: STRACE,
+        run: Run::Installed("sh", SCRIPT),
         measures: &[whole(Target::OfUntraced(1.3))],
+        ..USUAL
     },
     Workload {
         name: "script-socket",
         title: "the same script after its shell once held a socket at 3",
-        run: Run::Installed(
-            "bash",
-            &[
-                Word::Is("-c"),
-                Word::Is(AFTER_A_SOCKET),
-                PROGRAMS[0],
-                PROGRAMS[1],
-                PROGRAMS[2],
-                PROGRAMS[3],
-                PROGRAMS[4],
-                Word::Port,
-            ],
-        ),
-        repeat: ONCE,
-        strace: STRACE,
+        run: Run::Installed("bash", SCRIPT_AFTER_A_SOCKET),
         measures: &[whole(Target::OfUntraced(3.0))],
+        ..USUAL
     },
     Workload {
         name: "stale",
         title: "20,000 reads of a file at a number where a socket was",
         run: Run::Compiled("stale", &[amount(20_000, 200)]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[own(Target::OfStrace(0.35))],
+        ..USUAL
     },
     Workload {
         name: "fork-exec",
         title: "100 × fork, exec, wait",
         run: Run::Compiled("fork_exec", &[amount(100, 5), Word::Program("true")]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[whole(Target::OfStrace(0.9))],
+        ..USUAL
     },
     Workload {
         name: "churn",
         title: "1,000 × socket, connect, accept, send, recv, 2 × close",
         run: Run::Compiled("churn", &[amount(1000, 20), Word::Is("1")]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[whole(Target::OfStrace(0.4))],
+        ..USUAL
     },
     Workload {
         name: "bulk",
         title: "256 MiB over TCP in 64 KiB writes, two processes",
         run: Run::Compiled("bulk", &[amount(256, 4)]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[whole(Target::OfStrace(0.95))],
+        ..USUAL
     },
     Workload {
         name: "threads",
         title: "4 threads × 5,000 round trips through a socketpair each",
         run: Run::Compiled("threads", &[Word::Is("4"), amount(5000, 100)]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[whole(Target::OfStrace(0.95))],
+        ..USUAL
     },
     Workload {
         name: "round-trips",
         title: "10,000 round trips of one byte over TCP, two processes",
         run: Run::Compiled("round_trips", &[amount(10_000, 100)]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[whole(Target::OfStrace(0.95))],
+        ..USUAL
     },
     Workload {
         name: "redis",
         title: "redis-server, SET from 50 clients",
         run: Run::Redis(count(20_000, 500)),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[Measure {
             quantity: Quantity::Rate,
             target: Some(Target::TimesStrace(4.0)),
         }],
+        ..USUAL
     },
     Workload {
         name: "start-up",
@@ -343,15 +332,13 @@ pub const WORKLOADS: &[Workload] = &[
             ],
         ),
         repeat: count(5, 1),
-        strace: STRACE,
         measures: &[reported(Quantity::Whole)],
+        ..USUAL
     },
     Workload {
         name: "memory",
         title: "1,100,000 calls on 100,000 connections, text to a file",
         run: Run::Compiled("churn", &[amount(100_000, 200), Word::Is("3")]),
-        repeat: ONCE,
-        strace: STRACE,
         measures: &[
             Measure {
                 quantity: Quantity::Resident,
@@ -363,5 +350,6 @@ pub const WORKLOADS: &[Workload] = &[
             },
             reported(Quantity::TracingTime),
         ],
+        ..USUAL
     },
 ];
