@@ -102,11 +102,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     let trace = start(&program, &config, mask)?;
     let debug_engine = options.debug_engine;
     if debug_engine {
-        complain(if trace.filtered {
-            "engine: a seccomp filter stops calls by their number"
-        } else {
-            "engine: every call stops (PTRACE_SYSCALL)"
-        });
+        complain(&format!("engine: {}", trace.mechanism()));
     }
     if let Some(servers) = servers {
         servers
@@ -125,7 +121,11 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
         })
         .map_err(|error| lost("cannot start a thread", error))?;
     let (mut narrator, mut farewell) = (Some((narrator, name)), None);
-    let Finished { status, stops } = Engine::new(trace, config, outbox).run(|status| {
+    let Finished {
+        status,
+        stops,
+        filters,
+    } = Engine::new(trace, config, outbox).run(|status| {
         // On a thread of its own: the program's children are not to wait for the trace's reader.
         let (narrator, report) = (narrator.take(), report.take());
         farewell = Some(thread::spawn(move || {
@@ -141,7 +141,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
             .unwrap_or(Ok(())),
     };
     if debug_engine {
-        complain(&format!("engine: {stops} stops"));
+        complain(&format!("engine: {stops} stops, {filters} filters added"));
     }
     match written {
         Err(failure) if status == Status::Exited(0) => Err(failure),
@@ -166,6 +166,7 @@ fn config(options: &Options) -> Config {
             data: showing::bytes_wanted(options),
             ..Limits::default()
         },
+        debug: options.debug_engine,
     }
 }
 

@@ -36,3 +36,40 @@ pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
 pub fn skip_call(registers: &mut Registers) {
     registers.orig_rax = u64::MAX;
 }
+
+/// The instruction that makes a call.
+pub const CALL: [u8; 2] = [0x0f, 0x05];
+
+/// Where the instruction stands by which a thread at a call's entry or exit has made it, if it is [`CALL`].
+pub fn call_site(registers: &Registers) -> u64 {
+    registers.rip.wrapping_sub(CALL.len() as u64)
+}
+
+/// Turns the call that is about to be made into another one.
+pub fn replace_call(registers: &mut Registers, number: libc::c_long, arguments: [u64; 6]) {
+    registers.orig_rax = number as u64;
+    for (index, value) in arguments.into_iter().enumerate() {
+        set_argument(registers, index, value);
+    }
+}
+
+/// Sends a thread that stands at a call's exit back to make another one.
+pub fn make_call(registers: &mut Registers, number: libc::c_long, arguments: [u64; 6]) {
+    replace_call(registers, number, arguments);
+    registers.rip = call_site(registers);
+    registers.rax = number as u64;
+    // No call is being made that a signal could restart.
+    registers.orig_rax = u64::MAX;
+}
+
+/// Makes the registers of a call's entry those of a thread that is about to make it.
+pub fn make_again(registers: &mut Registers) {
+    registers.rip = call_site(registers);
+    registers.rax = registers.orig_rax;
+    registers.orig_rax = u64::MAX;
+}
+
+/// Whether a call has come back with EINTR.
+pub fn was_interrupted(registers: &Registers) -> bool {
+    registers.rax as i64 == -i64::from(libc::EINTR) && registers.orig_rax as i64 >= 0
+}

@@ -1,9 +1,12 @@
 //! A call from its entry stop to its exit stop.
 
 use super::abi;
+use super::coverage::Scope;
 use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
+use super::growth::sets_filter;
+use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
 use super::stopped::{Gone, Stopped};
@@ -28,8 +31,12 @@ impl Engine {
         raw: Raw,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
+        if arch == abi::AUDIT_ARCH && self.is_last_chance(tid, &raw) {
+            return self.inject(stopped, Scope::Everything, Then::Call);
+        }
         let interrupted = self.new_call(tid);
         let row = if arch == abi::AUDIT_ARCH {
+            self.watch_mappings(tid, &raw);
             self.note_sandbox(tid, &raw);
             syscall::row(raw.number)
         } else {
@@ -97,12 +104,9 @@ impl Engine {
 
     /// Notes that the call gives the process a filter of its own, if it succeeds.
     fn note_sandbox(&mut self, tid: i32, raw: &Raw) {
-        let sandboxes = match raw.number as libc::c_long {
-            libc::SYS_seccomp => raw.args[0] <= libc::SECCOMP_SET_MODE_FILTER.into(),
-            libc::SYS_prctl => raw.args[0] == libc::PR_SET_SECCOMP as u64,
-            _ => false,
-        };
-        if sandboxes && let Some(thread) = self.tracees.threads.get_mut(&tid) {
+        if sets_filter(raw)
+            && let Some(thread) = self.tracees.threads.get_mut(&tid)
+        {
             thread.sandboxes = true;
         }
     }
@@ -191,8 +195,7 @@ impl Engine {
             }
         }
         let Doing::Calling(calling) = doing else {
-            self.resume(stopped, 0);
-            return Ok(());
+            return self.go_on(stopped, None, value);
         };
         let outcome = if error {
             Outcome::Error(-value as i32)
@@ -205,12 +208,10 @@ impl Engine {
                 if event.call.row.role == Role::IoUring {
                     self.notice_io_uring(&event);
                 }
-                let held = self.hold(stopped, 0);
-                self.outbox.send(Event::Call(Box::new(event)), Some(held));
+                self.go_on(stopped, Some(Event::Call(Box::new(event))), value)
             }
-            None => self.resume(stopped, 0),
+            None => self.go_on(stopped, None, value),
         }
-        Ok(())
     }
 
     /// A thread's call ended with the thread.

@@ -25,6 +25,8 @@ struct Table {
     slots: BTreeMap<i32, Slot>,
     /// Numbers that led to sockets and are free again, as far as we know: what uses them still is of interest.
     former: BTreeSet<i32>,
+    /// Descriptors that sockets have come to since they were last asked for.
+    fresh: Vec<i32>,
 }
 
 /// How many former sockets a table remembers.
@@ -79,6 +81,7 @@ impl Descriptors {
                 owners: 1,
                 slots: BTreeMap::new(),
                 former: BTreeSet::new(),
+                fresh: Vec::new(),
             },
         );
         for (fd, socket, cloexec) in sockets {
@@ -186,6 +189,22 @@ impl Descriptors {
         if let Some(table) = self.tables.get_mut(&id) {
             table.former.remove(&fd);
         }
+    }
+
+    /// Whether sockets have come to descriptors, since this was last asked, that are not `known`.
+    pub fn take_fresh(&mut self, id: TableId, known: impl Fn(i32) -> bool) -> bool {
+        let table = self.tables.get_mut(&id);
+        table.is_some_and(|table| {
+            let unknown = table.fresh.iter().any(|fd| !known(*fd));
+            table.fresh.clear();
+            unknown
+        })
+    }
+
+    /// The descriptors of a table that are of interest: they lead to sockets, or did.
+    pub fn all(&self, id: TableId) -> impl Iterator<Item = i32> + '_ {
+        let table = self.tables.get(&id).into_iter();
+        table.flat_map(|table| table.slots.keys().chain(&table.former).copied())
     }
 
     /// Whether the table holds any socket.
@@ -372,6 +391,7 @@ impl Descriptors {
             return;
         };
         table.former.remove(&fd);
+        table.fresh.push(fd);
         if let Some(before) = table.slots.insert(fd, slot) {
             changes.sockets.push((fd, before.socket));
             self.release(before.socket, changes);

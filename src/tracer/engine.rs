@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::alarm::{Alarm, Mask};
+use super::coverage::{Coverage, Scope};
 use super::decoy::Decoy;
 use super::descriptors::Descriptors;
-use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, Status};
-use super::filter::{Filter, RET_DATA};
+use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, SocketId, Status};
+use super::filter::{self, RET_DATA, Wishes};
 use super::launch::launch;
 use super::outbox::{Held, Outbox};
 use super::procfs;
@@ -15,15 +16,15 @@ use super::program::{LaunchError, Program};
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait, wait_now};
 use super::tracees::{Doing, Process, Tracees};
-use crate::syscall::{Call, Limits, Selection, table};
+use crate::syscall::{Call, Limits, Selection};
 
 /// How calls are made to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mechanism {
-    /// The best that works here.
+    /// The best that works here: seccomp filters that grow with the sockets of each process.
     #[default]
     Auto,
-    /// A seccomp filter picks them by number.
+    /// One seccomp filter picks them by number.
     Number,
     /// Every call stops (PTRACE_SYSCALL).
     Syscall,
@@ -46,6 +47,8 @@ pub struct Config {
     pub refuse_io_uring: bool,
     /// How much is read of what calls point to.
     pub limits: Limits,
+    /// Whether it is told how calls are made to stop.
+    pub debug: bool,
 }
 
 /// A call in flight is reported once it has blocked for so long.
@@ -69,6 +72,12 @@ pub struct Trace {
     start: Instant,
     decoy: Option<Decoy>,
     execve: Option<Call>,
+    /// What the start filter covers.
+    coverage: Coverage,
+    /// Whether the program may install filters as long as it keeps its privilege only.
+    privileged: bool,
+    /// The sockets that it inherits.
+    inherited: Vec<(i32, SocketId, bool)>,
 }
 
 /// Tells the time of a trace.
@@ -85,6 +94,15 @@ impl Clock {
 }
 
 impl Trace {
+    /// How calls are made to stop, in words.
+    pub fn mechanism(&self) -> &'static str {
+        match (self.filtered, self.coverage.is_everything()) {
+            (true, false) => "seccomp filters stop calls on sockets, and grow with them",
+            (true, true) => "a seccomp filter stops calls by their number",
+            (false, _) => "every call stops (PTRACE_SYSCALL)",
+        }
+    }
+
     /// The clock by which its events are timed.
     pub fn clock(&self) -> Clock {
         Clock { start: self.start }
@@ -97,8 +115,24 @@ impl Trace {
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
 pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, LaunchError> {
-    let filter =
-        (config.mechanism != Mechanism::Syscall).then(|| Filter::by_number(stopping(config)));
+    let mut inherited = procfs::sockets(std::process::id() as i32);
+    inherited.retain(|(_, _, closes_on_exec)| !closes_on_exec);
+    // Who begins as another user has lost the privilege to install more filters when it begins.
+    let grows =
+        config.mechanism == Mechanism::Auto && !config.all_descriptors && program.user.is_none();
+    let mut members: Vec<u32> = inherited.iter().map(|(fd, ..)| *fd as u32).collect();
+    members.sort_unstable();
+    let covered = match grows {
+        true => Scope::Members(members.into_iter().map(|fd| fd..=fd).collect()),
+        false => Scope::Everything,
+    };
+    let filter = (config.mechanism != Mechanism::Syscall).then(|| {
+        let wishes = Wishes {
+            all_descriptors: config.all_descriptors,
+            named: &config.named,
+        };
+        filter::start(&covered, wishes)
+    });
     let tells_execve = config.named.contains(libc::SYS_execve as u64);
     let launched = launch(program, filter, mask, tells_execve)?;
     if config.mechanism == Mechanism::Number && !launched.filtered {
@@ -118,29 +152,11 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
         stopped: launched.stopped,
         decoy: Decoy::start().ok(),
         execve: launched.execve,
+        coverage: Coverage::of(covered),
+        privileged: !launched.no_new_privs,
+        inherited,
         start: Instant::now(),
     })
-}
-
-/// The numbers of the calls that must stop.
-fn stopping(config: &Config) -> Vec<u64> {
-    let selected = |number| config.named.contains(number);
-    let others = [libc::SYS_restart_syscall, libc::SYS_seccomp];
-    let mut numbers: Vec<u64> = table::rows()
-        .iter()
-        .filter(|row| match row.role {
-            table::Role::File => config.all_descriptors || selected(row.number as u64),
-            // A child's kind is told by its event; see the filter for clone(2).
-            table::Role::Engine => {
-                selected(row.number as u64)
-                    || [libc::SYS_clone3, libc::SYS_unshare].contains(&(row.number as libc::c_long))
-            }
-            _ => true,
-        })
-        .map(|row| row.number as u64)
-        .collect();
-    numbers.extend(others.map(|number| number as u64));
-    numbers
 }
 
 /// All that has happened by now, the `first` of it given. Each thread stands in it once at most, so each gets its turn, however busy
@@ -172,6 +188,12 @@ pub struct Engine {
     pub(super) outbox: Outbox,
     pub(super) main: i32,
     pub(super) filtered: bool,
+    /// How many filters were added to the first one, in all processes.
+    pub(super) filters: u64,
+    /// What the start filter covers.
+    pub(super) start: Coverage,
+    /// Whether a process may install filters as long as it keeps its privilege only.
+    pub(super) privileged: bool,
     pub(super) signals: Signals,
     /// New threads whose maker has not yet said that it made them, and since when they wait.
     pub(super) newborn: HashMap<i32, (Stopped, Stop, Instant)>,
@@ -202,6 +224,8 @@ pub struct Finished {
     pub status: Status,
     /// How often its threads were stopped.
     pub stops: u64,
+    /// How many filters were added to the first one.
+    pub filters: u64,
 }
 
 impl Engine {
@@ -215,6 +239,9 @@ impl Engine {
             outbox,
             main: trace.pid,
             filtered: trace.filtered,
+            filters: 0,
+            start: trace.coverage,
+            privileged: trace.privileged,
             signals: Signals::new(trace.decoy),
             newborn: HashMap::new(),
             stillborn: HashMap::new(),
@@ -229,17 +256,26 @@ impl Engine {
             stop_signal: libc::SIGSTOP,
             continue_program_at: None,
         };
-        engine.begin(trace.stopped, trace.execve);
+        engine.begin(trace.stopped, trace.execve, trace.inherited);
         engine
     }
 
     /// The program's first moment: its descriptors are what it inherited.
-    fn begin(&mut self, stopped: Stopped, execve: Option<Call>) {
+    fn begin(
+        &mut self,
+        stopped: Stopped,
+        execve: Option<Call>,
+        inherited: Vec<(i32, SocketId, bool)>,
+    ) {
         let pid = self.main;
-        let table = self.descriptors.create_inherited(procfs::sockets(pid));
+        let table = self.descriptors.create_inherited(inherited);
         let name = procfs::name(pid);
-        self.tracees
-            .add(pid, pid, table, || Process::named(name.clone(), false));
+        let mut process = Process::named(name.clone(), false, self.start.clone());
+        // Beyond root nobody keeps a privilege through execve.
+        if self.privileged && !nix::unistd::geteuid().is_root() {
+            process.call_by_call = true;
+        }
+        self.tracees.add(pid, pid, table, || process);
         if let Some(thread) = self.tracees.threads.get_mut(&pid) {
             thread.begun = true;
         }
@@ -300,6 +336,7 @@ impl Engine {
         Finished {
             status,
             stops: self.stops,
+            filters: self.filters,
         }
     }
 
@@ -311,6 +348,17 @@ impl Engine {
         };
         let pid = thread.pid;
         thread.asleep_since = None;
+        let injected = thread.injection.is_some();
+        let stopped = match injected {
+            true => match self.injected_stop(stopped, stop)? {
+                Some(stopped) => stopped,
+                None => return Ok(()),
+            },
+            false => stopped,
+        };
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return Ok(());
+        };
         if !thread.begun {
             self.first_stop(&stopped);
             if stop == Stop::Trap {
@@ -341,6 +389,7 @@ impl Engine {
             Stop::Group(signal) => self.group_stop(stopped, pid, signal),
             Stop::Trap => {
                 self.group_stop_over(pid, tid);
+                self.unnudge(&stopped)?;
                 self.resume(stopped, 0);
             }
             Stop::Forked => self.child_made(stopped, false)?,
@@ -429,29 +478,34 @@ impl Engine {
     }
 
     /// How a thread runs on: to the end of its call where that is wanted, else to the next event.
-    pub(super) fn how(&self, tid: i32) -> Resume {
-        let to_call = self.tracees.threads.get(&tid).is_some_and(|thread| {
-            matches!(thread.doing, Doing::Calling(_))
-                || thread.undo.is_some()
-                || thread.clone_flags.is_some()
-                || thread.sandboxes
-                || self.tracees.call_by_call(thread.pid)
-        });
-        if to_call || !self.filtered {
-            Resume::ToCall
-        } else {
-            Resume::Free
+    pub(super) fn how(&mut self, tid: i32) -> Resume {
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return Resume::Free;
+        };
+        if let Some(injection) = &thread.injection {
+            return injection.how;
+        }
+        let process = self.tracees.processes.get(&thread.pid);
+        let to_call = matches!(thread.doing, Doing::Calling(_))
+            || thread.undo.is_some()
+            || thread.clone_flags.is_some()
+            || thread.sandboxes
+            || process.is_some_and(|process| process.call_by_call || process.coverage.is_open());
+        thread.free = self.filtered && !to_call;
+        match thread.free {
+            true => Resume::Free,
+            false => Resume::ToCall,
         }
     }
 
     /// Runs a thread on.
-    pub(super) fn resume(&self, stopped: Stopped, signal: i32) {
+    pub(super) fn resume(&mut self, stopped: Stopped, signal: i32) {
         let how = self.how(stopped.tid());
         stopped.resume(how, signal);
     }
 
     /// A thread that runs on once its event is on its way.
-    pub(super) fn hold(&self, stopped: Stopped, signal: i32) -> Held {
+    pub(super) fn hold(&mut self, stopped: Stopped, signal: i32) -> Held {
         let how = self.how(stopped.tid());
         Held {
             stopped,

@@ -11,11 +11,11 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User};
 
 use super::alarm::Mask;
-use super::filter::Filter;
+use super::bpf::Filter;
 use super::inherited;
 use super::program::{LaunchError, Program};
 
-/// The marks of the probing call: close(-1) with these in arguments that close does not have.
+/// The marks of the probing call: setsockopt(-1) with these in its arguments, and whether there are no new privileges in the next one.
 pub const PROBE: [u64; 2] = [0x736f_636b, 0x7374_7261];
 
 /// What the child is to become.
@@ -156,14 +156,23 @@ impl Image {
                 libc::_exit(125);
             }
             restore_signals();
+            let mut no_new_privs: libc::c_long = 0;
             if let Some(filter) = &self.filter
                 && filter.install() == Err(Errno::EACCES)
                 && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
             {
+                no_new_privs = 1;
                 // What fails here shows by the probe: calls are then stopped one by one.
                 let _ = filter.install();
             }
-            libc::syscall(libc::SYS_close, -1, PROBE[0], PROBE[1]);
+            libc::syscall(
+                libc::SYS_setsockopt,
+                -1,
+                PROBE[0],
+                PROBE[1],
+                no_new_privs,
+                0,
+            );
             if let Some((uid, gid, groups)) = &self.ids {
                 let failed = libc::setgroups(groups.len(), groups.as_ptr().cast()) != 0
                     || libc::setgid(gid.as_raw()) != 0

@@ -8,16 +8,18 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 use nix::errno::Errno;
+use syscalls::Sysno;
 
 use super::alarm::Mask;
+use super::bpf::Filter;
 use super::event::Status;
-use super::filter::{Filter, RET_DATA};
+use super::filter::RET_DATA;
 use super::image::{Image, PROBE};
 use super::memory::TraceeMemory;
 use super::program::{LaunchError, Program};
 use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, interrupt, seize, wait_for};
 use super::{abi, procfs};
-use crate::syscall::{self, Call, Limits, Outcome, enter, finish};
+use crate::syscall::{self, Call, Limits, Outcome, Raw, enter, finish};
 
 /// The program at its first instruction.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Launched {
     pub stopped: Stopped,
     /// Whether the filter is in force. If not, calls are stopped by PTRACE_SYSCALL.
     pub filtered: bool,
+    /// Whether the program runs with no_new_privs (prctl(2)), since it could not have got the filter otherwise.
+    pub no_new_privs: bool,
     /// The execve by which it began, where it is to be told.
     pub execve: Option<Call>,
 }
@@ -87,6 +91,7 @@ fn until_exec(
 ) -> Result<Launched, LaunchError> {
     let mut probed = false;
     let mut filtered = false;
+    let mut no_new_privs = false;
     let mut execve = None;
     loop {
         match wait_for(child) {
@@ -94,6 +99,7 @@ fn until_exec(
                 return Ok(Launched {
                     stopped,
                     filtered,
+                    no_new_privs,
                     execve,
                 });
             }
@@ -107,27 +113,15 @@ fn until_exec(
             Waited::Stopped(stopped, Stop::Syscall | Stop::Seccomp) => {
                 match stopped.try_syscall_info() {
                     Ok(SyscallInfo::Entry { arch, raw }) => {
-                        if tells_execve
-                            && raw.number == libc::SYS_execve as u64
-                            && let Some(row) = syscall::row(raw.number)
-                        {
-                            // Its arguments are gone with the old program when it has succeeded.
-                            let memory = TraceeMemory::of(child);
-                            let call = finish(
-                                &enter(row, raw, &memory),
-                                Outcome::Unfinished,
-                                &memory,
-                                Limits::default(),
-                            );
-                            execve = Some(Call {
-                                outcome: Outcome::Value(0),
-                                ..call
-                            });
-                        }
                         probed |= arch == abi::AUDIT_ARCH && raw.args[1..3] == PROBE;
+                        execve = tells_execve.then(|| call_of(child, raw)).flatten();
                     }
-                    Ok(SyscallInfo::Seccomp { raw, data, .. }) => {
-                        filtered |= data == RET_DATA && raw.args[1..3] == PROBE;
+                    Ok(SyscallInfo::Seccomp { raw, data, .. }) if data == RET_DATA => {
+                        if raw.args[1..3] == PROBE {
+                            filtered = true;
+                            no_new_privs = raw.args[3] != 0;
+                        }
+                        execve = tells_execve.then(|| call_of(child, raw)).flatten();
                     }
                     Err(Errno::EIO | Errno::EINVAL) => {
                         return Err(LaunchError::Own(
@@ -136,7 +130,13 @@ fn until_exec(
                     }
                     Ok(_) | Err(_) => {}
                 }
-                stopped.resume(Resume::ToCall, 0);
+                // Once the filter has shown that it works, it stops what is of interest.
+                let how = if filtered {
+                    Resume::Free
+                } else {
+                    Resume::ToCall
+                };
+                stopped.resume(how, 0);
             }
             Waited::Stopped(stopped, Stop::Group(_)) => stopped.listen(),
             Waited::Stopped(stopped, Stop::Signal(signal)) => {
@@ -152,6 +152,22 @@ fn until_exec(
             }
         }
     }
+}
+
+/// The execve that the child is about to make, as if it had succeeded: then its arguments are gone with the old program.
+fn call_of(child: i32, raw: Raw) -> Option<Call> {
+    let row = syscall::row(raw.number).filter(|row| row.number == Sysno::execve)?;
+    let memory = TraceeMemory::of(child);
+    let call = finish(
+        &enter(row, raw, &memory),
+        Outcome::Unfinished,
+        &memory,
+        Limits::default(),
+    );
+    Some(Call {
+        outcome: Outcome::Value(0),
+        ..call
+    })
 }
 
 fn exec_error(name: &OsString, report: &OwnedFd, status: Status) -> LaunchError {

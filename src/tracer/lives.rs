@@ -66,7 +66,12 @@ impl Engine {
         let pid = if is_thread { maker.pid } else { child };
         let hidden = self.tracees.hidden(maker.pid) || (!is_thread && !self.config.follow);
         let shares = flags & libc::CLONE_FILES as u64 != 0;
-        let call_by_call = self.tracees.call_by_call(maker.pid);
+        let process = self.tracees.processes.get(&maker.pid);
+        let call_by_call = process.is_some_and(|process| process.call_by_call);
+        // Filters and memory are the maker's, or like them.
+        let coverage =
+            process.map_or_else(|| self.start.clone(), |process| process.coverage.clone());
+        let scratch = process.and_then(|process| process.scratch);
         // What other threads did to it meanwhile may be booked here before, and done there after the copy was made.
         let resync = !shares && self.descriptors.is_shared(table);
         let table = if shares {
@@ -75,8 +80,11 @@ impl Engine {
             self.descriptors.copy(table)
         };
         let name = procfs::name(child);
-        self.tracees
-            .add(child, pid, table, || Process::named(name.clone(), hidden));
+        self.tracees.add(child, pid, table, || {
+            let mut process = Process::named(name.clone(), hidden, coverage);
+            process.scratch = scratch;
+            process
+        });
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;
             thread.resync = resync;
@@ -97,17 +105,22 @@ impl Engine {
 
     /// A new thread's first stop: what was changed in its maker's call is undone in its copy.
     pub(super) fn first_stop(&mut self, stopped: &Stopped) {
-        if let Some(thread) = self.tracees.threads.get_mut(&stopped.tid()) {
+        let tid = stopped.tid();
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             thread.begun = true;
             if std::mem::take(&mut thread.resync) {
                 let table = thread.table;
-                self.descriptors
-                    .resync(table, procfs::sockets(stopped.tid()));
+                self.descriptors.resync(table, procfs::sockets(tid));
+                self.recount_filters(tid);
             }
+        }
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             if let Some(undo) = thread.undo.take() {
                 let _gone: Result<(), Gone> = undo.apply(stopped);
             }
         }
+        // Nobody runs beside a new process: its first calls stop, should a socket of its have no filter.
+        let _never_at_once = self.wants_filter(tid, false);
     }
 
     /// Books new threads whose maker died before it could say that it made them.
@@ -141,8 +154,10 @@ impl Engine {
                 let table = self.descriptors.create_inherited(procfs::sockets(tid));
                 let name = procfs::name(tid);
                 let hidden = !self.config.follow;
-                self.tracees
-                    .add(tid, pid, table, || Process::named(name.clone(), hidden));
+                let start = self.start.clone();
+                self.tracees.add(tid, pid, table, || {
+                    Process::named(name.clone(), hidden, start)
+                });
                 self.tell(pid, tid, Change::Started { parent: None, name }, None);
             }
             let _gone: Result<(), Gone> = self.stopped(stopped, stop);
@@ -165,6 +180,9 @@ impl Engine {
                 self.call_cut_off(pid, *calling);
             }
             if let Some(leader) = self.tracees.threads.remove(&pid) {
+                if let Some(injection) = leader.injection {
+                    self.injection_cut_off(*injection);
+                }
                 self.descriptors.leave(leader.table);
             }
             thread.begun = true;
@@ -184,6 +202,7 @@ impl Engine {
         if let Some(process) = self.tracees.processes.get_mut(&pid) {
             process.name.clone_from(&name);
             process.uses_io_uring = false;
+            process.scratch = None;
         }
         if pid == self.main {
             self.main_name.clone_from(&name);
@@ -231,9 +250,12 @@ impl Engine {
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
             self.call_cut_off(tid, *calling);
         }
-        let Some((thread, process)) = self.tracees.remove(tid) else {
+        let Some((mut thread, process)) = self.tracees.remove(tid) else {
             return;
         };
+        if let Some(injection) = thread.injection.take() {
+            self.injection_cut_off(*injection);
+        }
         let released = self.descriptors.leave(thread.table);
         self.tell(
             thread.pid,

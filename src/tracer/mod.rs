@@ -4,14 +4,18 @@
 
 pub mod abi;
 pub mod alarm;
+pub mod bpf;
 mod calls;
+pub mod coverage;
 mod decoy;
 pub mod descriptors;
 mod engine;
 pub mod event;
 pub mod filter;
+mod growth;
 mod image;
 pub mod inherited;
+mod inject;
 pub mod launch;
 mod lives;
 pub mod memory;

@@ -87,6 +87,16 @@ pub fn status_number(tid: i32, field: &str) -> Option<i32> {
     status(tid, field)?.parse().ok()
 }
 
+/// Whether any signal waits for the thread or its process that the thread does not block.
+pub fn any_signal_pending(tid: i32) -> bool {
+    let set = |field| {
+        let mask = status(tid, field);
+        mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok())
+            .unwrap_or(0)
+    };
+    (set("SigPnd") | set("ShdPnd")) & !set("SigBlk") != 0
+}
+
 /// Whether a signal waits for the process or its leader to take it.
 pub fn signal_pending(pid: i32, signal: i32) -> bool {
     ["SigPnd", "ShdPnd"].into_iter().any(|field| {

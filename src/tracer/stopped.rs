@@ -55,6 +55,10 @@ pub enum Resume {
     ToCall,
 }
 
+/// Requests of linux/ptrace.h that the libc crate does not have.
+const PTRACE_GETSIGMASK: libc::c_uint = 0x420a;
+const PTRACE_SETSIGMASK: libc::c_uint = 0x420b;
+
 /// What a wait brought.
 #[derive(Debug)]
 pub enum Waited {
@@ -244,6 +248,24 @@ impl Stopped {
     /// Sets all registers.
     pub fn set_registers(&self, registers: &Registers) -> Result<(), Gone> {
         self.ask(libc::PTRACE_SETREGS, 0, ptr::from_ref(registers) as usize)
+            .map(drop)
+    }
+
+    /// The signals that the thread blocks, one bit each (PTRACE_GETSIGMASK).
+    pub fn signal_mask(&self) -> Result<u64, Gone> {
+        let mut mask = 0_u64;
+        self.ask(
+            PTRACE_GETSIGMASK,
+            size_of_val(&mask),
+            &raw mut mask as usize,
+        )?;
+        Ok(mask)
+    }
+
+    /// Sets them (PTRACE_SETSIGMASK).
+    pub fn set_signal_mask(&self, mask: u64) -> Result<(), Gone> {
+        let place = ptr::from_ref(&mask) as usize;
+        self.ask(PTRACE_SETSIGMASK, size_of_val(&mask), place)
             .map(drop)
     }
 

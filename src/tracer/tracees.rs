@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::event::{Descriptor, Nanos, Socket, SocketId};
+use super::inject::Injection;
 use crate::syscall::{Call, Entry};
 
 /// What a thread is doing, as far as the tracer cares.
@@ -81,6 +83,12 @@ pub struct Thread {
     pub resync: bool,
     /// Whether it has been seen running: a new thread's first stop is not one of the program's own.
     pub begun: bool,
+    /// Whether it was last let run to the next event, past calls that the filters let pass.
+    pub free: bool,
+    /// Whether we have interrupted it, so that its calls stop from then on.
+    pub nudged: bool,
+    /// Calls of ours that it is making.
+    pub injection: Option<Box<Injection>>,
 }
 
 /// One traced process.
@@ -100,11 +108,15 @@ pub struct Process {
     pub opaque: bool,
     /// Whether it uses io_uring, which has been said.
     pub uses_io_uring: bool,
+    /// What its filters stop.
+    pub coverage: Coverage,
+    /// Where in its memory it reads new filters from, once there is such a place.
+    pub scratch: Option<u64>,
 }
 
 impl Process {
     /// A process of that name, with no thread yet.
-    pub fn named(name: String, hidden: bool) -> Self {
+    pub fn named(name: String, hidden: bool, coverage: Coverage) -> Self {
         Self {
             name,
             threads: HashSet::new(),
@@ -113,6 +125,8 @@ impl Process {
             call_by_call: false,
             opaque: false,
             uses_io_uring: false,
+            coverage,
+            scratch: None,
         }
     }
 }
@@ -146,6 +160,9 @@ impl Tracees {
             interrupted: None,
             resync: false,
             begun: false,
+            free: false,
+            nudged: false,
+            injection: None,
         };
         self.threads.insert(tid, thread);
     }
@@ -158,13 +175,6 @@ impl Tracees {
             process.threads.is_empty()
         });
         Some((thread, last))
-    }
-
-    /// Whether every call of the process stops.
-    pub fn call_by_call(&self, pid: i32) -> bool {
-        self.processes
-            .get(&pid)
-            .is_some_and(|process| process.call_by_call)
     }
 
     /// Whether a process's events are to be kept back.

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod adaptive;
 mod calls;
 mod clients;
 mod errors;

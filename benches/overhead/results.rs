@@ -1,0 +1,60 @@
+//! What came of a workload: its samples, and how they compare with what is to be reached.
+
+use crate::running::Way;
+use crate::statistics::{self, Ratio, median};
+use crate::workloads::{Measure, Quantity, Target, Workload};
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Row {
+    /// What ran.
+    pub workload: &'static Workload,
+    /// What was taken of each run.
+    pub measure: &'static Measure,
+    samples: [Vec<f64>; Way::ALL.len()],
+}
+
+impl Row {
+    /// A row without samples.
+    pub fn new(workload: &'static Workload, measure: &'static Measure) -> Self {
+        Self {
+            workload,
+            measure,
+            samples: Default::default(),
+        }
+    }
+
+    /// Takes the next sample.
+    pub fn add(&mut self, way: Way, sample: f64) {
+        self.samples[way as usize].push(sample);
+    }
+
+    /// The samples of this way, one a round.
+    pub fn samples(&self, way: Way) -> &[f64] {
+        &self.samples[way as usize]
+    }
+
+    /// The best of them.
+    pub fn best(&self, way: Way) -> Option<f64> {
+        match self.measure.quantity {
+            Quantity::Rate => statistics::maximum(self.samples(way)),
+            _ => statistics::minimum(self.samples(way)),
+        }
+    }
+
+    /// How many times sockstrace takes what this way takes.
+    pub fn ratio(&self, way: Way) -> Option<Ratio> {
+        statistics::ratio(self.samples(Way::Sockstrace), self.samples(way))
+    }
+
+    /// Whether it reaches its target by the medians; nothing where there is no target or nothing to compare with.
+    pub fn reached(&self) -> Option<bool> {
+        let ratio = |way| Some(self.ratio(way)?.of_medians);
+        Some(match self.measure.target? {
+            Target::OfUntraced(most) => ratio(Way::Untraced)? <= most,
+            Target::OfStrace(most) => ratio(Way::Strace)? <= most,
+            Target::TimesStrace(least) => ratio(Way::Strace)? >= least,
+            Target::Below(most) => median(self.samples(Way::Sockstrace))? < most,
+        })
+    }
+}

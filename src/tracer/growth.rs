@@ -1,0 +1,237 @@
+//! When a process needs a further filter, and which: its sockets grow in number, or this is the last moment at which it can have one.
+
+use std::ops::RangeInclusive;
+
+use super::abi;
+use super::coverage::Scope;
+use super::engine::Engine;
+use super::event::{Event, Notice};
+use super::filter;
+use super::inject::Then;
+use super::memory::TraceeMemory;
+use super::procfs;
+use super::stopped::{Gone, Stopped, interrupt};
+use super::tracees::Process;
+use crate::syscall::{Memory, Raw};
+
+/// The errors by which the kernel says that a call is to be made once more (include/linux/errno.h).
+const RESTARTS: RangeInclusive<i64> = -516..=-512;
+
+impl Engine {
+    /// A call with that result is over. Its thread runs on as soon as `event` is on its way; but its process may get a filter first.
+    pub(super) fn go_on(
+        &mut self,
+        stopped: Stopped,
+        event: Option<Event>,
+        value: i64,
+    ) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let idle = event.is_none() && !RESTARTS.contains(&value);
+        if self.wants_filter(tid, idle)
+            && let Some(scope) = self.next_scope(tid)
+        {
+            return self.inject(stopped, scope, Then::GoOn(event));
+        }
+        match event {
+            Some(event) => {
+                let held = self.hold(stopped, 0);
+                self.outbox.send(event, Some(held));
+            }
+            None => self.resume(stopped, 0),
+        }
+        Ok(())
+    }
+
+    /// Whether the thread's process should have a further filter now. `idle` says that a call stopped in vain.
+    pub(super) fn wants_filter(&mut self, tid: i32, idle: bool) -> bool {
+        let Some(thread) = self.tracees.threads.get(&tid) else {
+            return false;
+        };
+        let (pid, table) = (thread.pid, thread.table);
+        let beside = self.runs_freely_beside(pid, tid);
+        let Some(process) = self.tracees.processes.get_mut(&pid) else {
+            return false;
+        };
+        let coverage = &mut process.coverage;
+        let news = self.descriptors.take_fresh(table, |fd| coverage.covers(fd));
+        if !self.filtered || process.call_by_call || process.hidden || coverage.is_everything() {
+            return false;
+        }
+        if news {
+            coverage.opened();
+            return beside;
+        }
+        idle && coverage.idled()
+    }
+
+    /// What the next filter of the process should cover; nothing where the sockets for which it was wanted are gone.
+    fn next_scope(&mut self, tid: i32) -> Option<Scope> {
+        let members = self.missing(tid)?;
+        if members.is_empty() {
+            self.process_of(tid)?.coverage.settled();
+            return None;
+        }
+        Some(Scope::Members(members))
+    }
+
+    /// A filter is in force in the thread's process. Others may have made sockets while it was being installed.
+    pub(super) fn grown(&mut self, tid: i32, scope: Scope) {
+        self.filters += 1;
+        if let Some(process) = self.process_of(tid) {
+            process.coverage.added(scope);
+        }
+        if self.missing(tid).is_some_and(|missing| !missing.is_empty())
+            && let Some(process) = self.process_of(tid)
+        {
+            process.coverage.opened();
+        }
+    }
+
+    /// The descriptors that lead to sockets, or did, and that no filter of the process covers, as a filter would name them.
+    fn missing(&self, tid: i32) -> Option<Vec<RangeInclusive<u32>>> {
+        let pid = self.tracees.threads.get(&tid)?.pid;
+        let process = self.tracees.processes.get(&pid)?;
+        let threads = process.threads.iter();
+        let tables = threads.filter_map(|tid| Some(self.tracees.threads.get(tid)?.table));
+        let mut fds: Vec<i32> = Vec::new();
+        let mut seen = Vec::new();
+        for table in tables {
+            if !seen.contains(&table) {
+                seen.push(table);
+                fds.extend(self.descriptors.all(table));
+            }
+        }
+        fds.sort_unstable();
+        Some(process.coverage.plan(fds))
+    }
+
+    /// Whether another thread of the process runs past calls that no filter stops, and would miss those on a new socket.
+    fn runs_freely_beside(&self, pid: i32, tid: i32) -> bool {
+        let process = self.tracees.processes.get(&pid);
+        process.is_some_and(|process| {
+            let others = process.threads.iter().filter(|other| **other != tid);
+            others
+                .filter_map(|other| self.tracees.threads.get(other))
+                .any(|other| other.free)
+        })
+    }
+
+    /// Whether the call that begins takes away the means of installing filters where they are needed: after it the process may have
+    /// a filter of its own, no privilege, or share its descriptors with another process, whose filters are not its own.
+    pub(super) fn is_last_chance(&self, tid: i32, raw: &Raw) -> bool {
+        let thread = self.tracees.threads.get(&tid);
+        let process = thread.and_then(|thread| self.tracees.processes.get(&thread.pid));
+        let adapts = process.is_some_and(|process| {
+            self.filtered
+                && !process.call_by_call
+                && !process.hidden
+                && !process.coverage.is_everything()
+        });
+        // Not 0, and not -1, which leaves the number as it is.
+        let other_user = |number: u64| ![0, u32::MAX].contains(&(number as u32));
+        adapts
+            && match raw.number as libc::c_long {
+                libc::SYS_seccomp | libc::SYS_prctl => sets_filter(raw),
+                libc::SYS_setuid => self.privileged && other_user(raw.args[0]),
+                libc::SYS_setreuid | libc::SYS_setresuid => {
+                    self.privileged && other_user(raw.args[1])
+                }
+                libc::SYS_capset => self.privileged,
+                libc::SYS_clone => shares_only_descriptors(raw.args[0]),
+                libc::SYS_clone3 => {
+                    let mut flags = [0; 8];
+                    let read = TraceeMemory::of(tid).read(raw.args[0], &mut flags);
+                    read == flags.len() && shares_only_descriptors(u64::from_ne_bytes(flags))
+                }
+                _ => false,
+            }
+    }
+
+    /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
+    /// each of its calls stops.
+    pub(super) fn watch_mappings(&mut self, tid: i32, raw: &Raw) {
+        if self.filtered && filter::maps_near_page(raw) {
+            self.go_call_by_call(tid, "it maps memory at addresses of ours");
+        }
+    }
+
+    /// From now on every call of the thread's process stops.
+    pub(super) fn go_call_by_call(&mut self, tid: i32, why: &str) {
+        let Some(process) = self.process_of(tid) else {
+            return;
+        };
+        if std::mem::replace(&mut process.call_by_call, true) {
+            return;
+        }
+        let text = format!("{} goes on call by call: {why}", process.name);
+        let others: Vec<i32> = process.threads.iter().copied().collect();
+        self.remark(text);
+        // Those that run past calls would miss what concerns them now.
+        for other in others {
+            if let Some(thread) = self.tracees.threads.get_mut(&other)
+                && other != tid
+                && thread.free
+            {
+                thread.nudged = interrupt(other).is_ok();
+            }
+        }
+    }
+
+    /// Undoes what our interruption did to a thread: most calls go on by themselves, but some have come back with EINTR, as they do
+    /// for a signal (signal(7)), and are made once more where there is none.
+    pub(super) fn unnudge(&mut self, stopped: &Stopped) -> Result<(), Gone> {
+        let thread = self.tracees.threads.get_mut(&stopped.tid());
+        if thread.is_none_or(|thread| !std::mem::take(&mut thread.nudged)) {
+            return Ok(());
+        }
+        let mut registers = stopped.registers()?;
+        if abi::was_interrupted(&registers) && !procfs::any_signal_pending(stopped.tid()) {
+            abi::make_again(&mut registers);
+            stopped.set_registers(&registers)?;
+        }
+        Ok(())
+    }
+
+    /// Which filters a new process has: another thread of its maker may have installed one just after it was made.
+    pub(super) fn recount_filters(&mut self, tid: i32) {
+        let before = procfs::status_number(std::process::id() as i32, "Seccomp_filters");
+        let now = procfs::status_number(tid, "Seccomp_filters");
+        let Some(process) = self.process_of(tid) else {
+            return;
+        };
+        // Of the program's filters the first is the start filter. Where the kernel does not count (before 5.9), only that is sure.
+        let additions = before.zip(now).map_or(0, |(before, now)| now - before - 1);
+        process.coverage = process
+            .coverage
+            .first(usize::try_from(additions).unwrap_or(0));
+    }
+
+    /// The process of a thread.
+    pub(super) fn process_of(&mut self, tid: i32) -> Option<&mut Process> {
+        let pid = self.tracees.threads.get(&tid)?.pid;
+        self.tracees.processes.get_mut(&pid)
+    }
+
+    /// Says how calls are made to stop, to those who asked for it.
+    pub(super) fn remark(&mut self, text: String) {
+        if self.config.debug {
+            let text = format!("engine: {text}");
+            self.outbox.send(Event::Notice(Notice::Text(text)), None);
+        }
+    }
+}
+
+/// Whether the call gives its process a seccomp filter, if it succeeds.
+pub(super) fn sets_filter(raw: &Raw) -> bool {
+    match raw.number as libc::c_long {
+        libc::SYS_seccomp => raw.args[0] <= libc::SECCOMP_SET_MODE_FILTER.into(),
+        libc::SYS_prctl => raw.args[0] == libc::PR_SET_SECCOMP as u64,
+        _ => false,
+    }
+}
+
+/// Whether a child with these CLONE_* flags is a process of its own with its maker's descriptors.
+fn shares_only_descriptors(flags: u64) -> bool {
+    let both = (libc::CLONE_FILES | libc::CLONE_THREAD) as u64;
+    flags & both == libc::CLONE_FILES as u64
+}

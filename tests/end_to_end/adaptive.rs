@@ -1,0 +1,99 @@
+//! The filters that grow with a program's sockets: they spare what they can, and lose nothing where they cannot be had.
+
+use crate::harness::programs::program;
+use crate::harness::{Outcome, Trace, run, scratch, sockstrace, text};
+
+/// Runs a program under an engine with `--debug-engine`.
+#[track_caller]
+fn debugged(engine: &str, words: &[&str]) -> (Outcome, Trace) {
+    let directory = scratch();
+    let file = directory.path().join("trace");
+    let options = ["-v", "-d", "--engine", engine, "-o", text(&file)];
+    let outcome = run(sockstrace(&options, words)).exited(0);
+    (outcome, Trace::read(&file).expect("a trace"))
+}
+
+/// How many stops there were, and how many filters were added.
+#[track_caller]
+fn counts(outcome: &Outcome) -> (u64, u64) {
+    let said = outcome.stderr.text();
+    let numbers = said
+        .lines()
+        .find(|line| line.contains(" stops, "))
+        .map(|line| {
+            let words = line.split_whitespace();
+            words
+                .filter_map(|word| word.parse().ok())
+                .collect::<Vec<u64>>()
+        });
+    match numbers.as_deref() {
+        Some([stops, filters]) => (*stops, *filters),
+        _ => panic!("no counts in {said:?}"),
+    }
+}
+
+#[test]
+fn files_run_freely_beside_sockets() {
+    let program = program("file_loop");
+    for (sockets, most_stops, filters) in [("2", 100, 1..=1), ("2000", 4000, 1..=1)] {
+        let (outcome, trace) = debugged("auto", &[text(&program), sockets]);
+        let (stops, added) = counts(&outcome);
+        assert!(stops < most_stops, "{stops} stops with {sockets} sockets");
+        assert!(
+            filters.contains(&added),
+            "{added} filters for {sockets} sockets"
+        );
+        trace.has("\"all\", 3) = 3");
+        trace.has("\"all\", 8) = 3");
+    }
+}
+
+#[test]
+fn a_few_filters_do_for_thousands_of_sockets_of_a_program_with_threads() {
+    let words = [
+        text(&program("file_loop")).to_owned(),
+        "2000".to_owned(),
+        "threads".to_owned(),
+    ];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let (outcome, trace) = debugged("auto", &words);
+    let (_, filters) = counts(&outcome);
+    assert!((2..=24).contains(&filters), "{filters} filters");
+    trace.has("\"all\", 3) = 3");
+    trace.has("\"all\", 8) = 3");
+}
+
+#[test]
+fn without_memory_for_a_filter_every_call_stops() {
+    let program = program("no_memory");
+    for engine in ["auto", "number", "syscall"] {
+        let (outcome, trace) = debugged(engine, &[text(&program)]);
+        let output = outcome.stdout.text();
+        assert_eq!(
+            output, "begins\nepoll_wait: 1 ok\nwrite: 5\nread: 5\n",
+            "under --engine {engine}"
+        );
+        trace.has("\"hello\", 5) = 5");
+        trace.has("\"hello\", 8) = 5");
+        let fell_back = trace
+            .text
+            .contains("goes on call by call: there is no memory");
+        assert_eq!(fell_back, engine == "auto", "{trace}");
+    }
+}
+
+#[test]
+fn code_at_the_addresses_that_filters_let_pass_is_seen_too() {
+    let program = program("from_afar");
+    let place = format!("{:x}", sockstrace::tracer::filter::PASSING_PAGE);
+    for engine in ["auto", "number", "syscall"] {
+        for words in [
+            &[text(&program), &place][..],
+            &[text(&program), &place, "before"],
+        ] {
+            let (outcome, trace) = debugged(engine, words);
+            assert_eq!(outcome.stdout.text(), "from afar\n");
+            trace.has("\"from afar\", 9) = 9");
+        }
+    }
+}
