@@ -162,7 +162,7 @@ impl Engine {
             if let Some(Doing::Calling(calling)) =
                 leader.map(|leader| std::mem::take(&mut leader.doing))
             {
-                self.call_cut_off(pid, *calling);
+                self.call_cut_off(pid, calling);
             }
             if let Some(leader) = self.tracees.threads.remove(&pid) {
                 self.descriptors.leave(leader.table);
@@ -229,7 +229,7 @@ impl Engine {
             return;
         };
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
-            self.call_cut_off(tid, *calling);
+            self.call_cut_off(tid, calling);
         }
         let Some((thread, process)) = self.tracees.remove(tid) else {
             return;

@@ -4,6 +4,7 @@
 
 pub mod abi;
 pub mod alarm;
+mod calling;
 mod calls;
 mod decoy;
 pub mod descriptors;
