@@ -53,7 +53,7 @@ pub enum Look {
     Denied,
 }
 
-/// What [`Descriptors::apply`] changed.
+/// What [`Descriptors::book`] changed.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Sockets that descriptors led to before, or lead to now.
@@ -62,6 +62,15 @@ pub struct Changes {
     pub released: Vec<SocketId>,
     /// Whether the kernel refused to say what a descriptor leads to.
     pub denied: bool,
+}
+
+impl Changes {
+    /// Forgets them, and keeps the room that they took.
+    pub fn clear(&mut self) {
+        self.sockets.clear();
+        self.released.clear();
+        self.denied = false;
+    }
 }
 
 /// Where numbers of our own begin, for sockets whose inode the kernel does not tell; inodes have 32 bits.
@@ -223,6 +232,18 @@ impl Descriptors {
         look: &dyn Fn(i32) -> Look,
     ) -> Changes {
         let mut changes = Changes::default();
+        self.book(id, effects, look, &mut changes);
+        changes
+    }
+
+    /// [`Self::apply`] that adds what it changed to `changes`.
+    pub fn book(
+        &mut self,
+        id: TableId,
+        effects: &[Effect],
+        look: &dyn Fn(i32) -> Look,
+        changes: &mut Changes,
+    ) {
         for effect in effects {
             match *effect {
                 Effect::Opens {
@@ -230,15 +251,15 @@ impl Descriptors {
                     origin,
                     cloexec,
                 } => {
-                    match self.led_to(id, fd, origin, look, &mut changes) {
-                        Some(socket) => self.open(id, fd, Slot { socket, cloexec }, &mut changes),
-                        None => self.close(id, fd, &mut changes),
+                    match self.led_to(id, fd, origin, look, changes) {
+                        Some(socket) => self.open(id, fd, Slot { socket, cloexec }, changes),
+                        None => self.close(id, fd, changes),
                     }
                     if let (Origin::Elsewhere, Some(socket)) = (origin, self.socket(id, fd)) {
-                        self.arrived(socket, &mut changes);
+                        self.arrived(socket, changes);
                     }
                 }
-                Effect::Closes { fd } => self.close(id, fd, &mut changes),
+                Effect::Closes { fd } => self.close(id, fd, changes),
                 Effect::ClosesRange { first, last } => {
                     for fd in self.range(id, first, last) {
                         // Another thread may have been given the number since.
@@ -247,7 +268,7 @@ impl Descriptors {
                                 .socket(id, fd)
                                 .is_some_and(|socket| look(fd) == Look::Socket(socket.id));
                         if !taken {
-                            self.close(id, fd, &mut changes);
+                            self.close(id, fd, changes);
                         }
                     }
                 }
@@ -275,7 +296,6 @@ impl Descriptors {
                 Effect::UnsharesTable => {}
             }
         }
-        changes
     }
 
     /// The socket that a new descriptor leads to.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::abi;
+use super::calling::Calling;
 use super::coverage::Scope;
 use super::engine::Engine;
 use super::event::{Event, Notice};
@@ -18,28 +19,34 @@ use crate::syscall::{Memory, Raw};
 const RESTARTS: RangeInclusive<i64> = -516..=-512;
 
 impl Engine {
-    /// A call with that result is over. Its thread runs on as soon as `event` is on its way; but its process may get a filter first.
+    /// A call with that result is over. Its thread runs on as soon as what is `told` of it is on its way; but its process may get a
+    /// filter first.
     pub(super) fn go_on(
         &mut self,
         stopped: Stopped,
-        event: Option<Event>,
+        told: Option<Box<Calling>>,
         value: i64,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let idle = event.is_none() && !RESTARTS.contains(&value);
+        let idle = told.is_none() && !RESTARTS.contains(&value);
         if self.wants_filter(tid, idle)
             && let Some(scope) = self.next_scope(tid)
         {
-            return self.inject(stopped, scope, Then::GoOn(event));
+            return self.inject(stopped, scope, Then::GoOn(told));
         }
-        match event {
-            Some(event) => {
+        self.tell_call(stopped, told);
+        Ok(())
+    }
+
+    /// Runs a thread on, as soon as the call that it has made is on its way.
+    pub(super) fn tell_call(&mut self, stopped: Stopped, told: Option<Box<Calling>>) {
+        match told {
+            Some(calling) => {
                 let held = self.hold(stopped, 0);
-                self.outbox.send(event, Some(held));
+                self.outbox.send_call(calling, Some(held));
             }
             None => self.resume(stopped, 0),
         }
-        Ok(())
     }
 
     /// Whether the thread's process should have a further filter now. `idle` says that a call stopped in vain.

@@ -177,7 +177,7 @@ impl Engine {
             if let Some(Doing::Calling(calling)) =
                 leader.map(|leader| std::mem::take(&mut leader.doing))
             {
-                self.call_cut_off(pid, *calling);
+                self.call_cut_off(pid, calling);
             }
             if let Some(leader) = self.tracees.threads.remove(&pid) {
                 if let Some(injection) = leader.injection {
@@ -248,7 +248,7 @@ impl Engine {
             return;
         };
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
-            self.call_cut_off(tid, *calling);
+            self.call_cut_off(tid, calling);
         }
         let Some((mut thread, process)) = self.tracees.remove(tid) else {
             return;

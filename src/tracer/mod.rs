@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod alarm;
 pub mod bpf;
+mod calling;
 mod calls;
 pub mod coverage;
 mod decoy;
