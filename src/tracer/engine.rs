@@ -492,6 +492,8 @@ impl Engine {
             || thread.sandboxes
             || process.is_some_and(|process| process.call_by_call || process.coverage.is_open());
         thread.free = self.filtered && !to_call;
+        // Let run at its entry, the call has no exit stop that would say so.
+        thread.entered &= !thread.free;
         match thread.free {
             true => Resume::Free,
             false => Resume::ToCall,
