@@ -3,9 +3,10 @@
 //! Only sockets are kept: a descriptor that is not in its table is no socket. Tables are shared, copied and left as
 //! clone(2), execve(2) and unshare(2) say; what changes them comes as [`Effect`]s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Socket, SocketId};
+use super::numbers::ByNumber;
 use crate::syscall::{Effect, Origin};
 
 /// Names a table.
@@ -35,10 +36,10 @@ const FORMER: usize = 256;
 /// All tables, and how many descriptors lead to each socket.
 #[derive(Debug, Default)]
 pub struct Descriptors {
-    tables: HashMap<TableId, Table>,
-    references: HashMap<SocketId, (Socket, usize)>,
+    tables: ByNumber<TableId, Table>,
+    references: ByNumber<SocketId, (Socket, usize)>,
     /// Descriptors passed in messages (SCM_RIGHTS) that nobody has received yet.
-    in_flight: HashMap<SocketId, usize>,
+    in_flight: ByNumber<SocketId, usize>,
     next: u64,
 }
 

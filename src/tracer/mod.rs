@@ -20,11 +20,14 @@ mod inject;
 pub mod launch;
 mod lives;
 pub mod memory;
+mod numbers;
 pub mod outbox;
 mod privilege;
 pub mod procfs;
 mod program;
 pub mod signals;
+#[cfg(test)]
+mod steady;
 pub mod stopped;
 mod tracees;
 

@@ -6,9 +6,10 @@
 //! Calls travel as they were copied and are decoded at the output's end; their boxes then come back for other calls.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::alarm::Alarm;
@@ -18,6 +19,9 @@ use super::stopped::{Resume, Stopped};
 
 /// How many events may wait for the output.
 const CAPACITY: usize = 4096;
+
+/// How long the output waits for further events before it sleeps. To wake it costs the tracer more than the rest of an event.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A stopped thread, and how it is to run on once its event is on its way.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ struct Progress {
     done: AtomicU64,
     /// Whether the tracer holds threads that wait for it.
     awaited: AtomicBool,
+    /// The output's thread.
+    output: OnceLock<Thread>,
 }
 
 /// The tracer's end.
@@ -61,6 +67,7 @@ pub struct Outbox {
     /// The boxes of calls that were told.
     returned: Receiver<Box<Calling>>,
     /// Those of calls that nobody wanted to be told.
+    #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<Calling>>,
     sent: u64,
     keep_step: bool,
@@ -149,6 +156,7 @@ impl Outbox {
     /// Ends the queue; what is sent from now on is dropped. Threads that wait run on.
     pub fn close(&mut self) {
         self.sender = None;
+        self.wake_output();
         self.advance();
     }
 
@@ -180,6 +188,12 @@ impl Outbox {
                 }
             }
         }
+        self.wake_output();
+    }
+
+    /// Tells the output that there is nothing more to wait for.
+    fn wake_output(&self) {
+        self.progress.output.get().inspect(|output| output.unpark());
     }
 
     /// Whether there is no room: what can be left out should be.
@@ -254,6 +268,16 @@ impl Inbox {
     pub fn next_now(&self) -> Option<Event> {
         let parcel = self.receiver.try_recv().ok()?;
         Some(self.unpack(parcel))
+    }
+
+    /// The first of the events that gather within a moment. None where somebody waits for each to be shown.
+    pub fn next_gathered(&self) -> Option<Event> {
+        if self.keep_step {
+            return None;
+        }
+        self.progress.output.get_or_init(thread::current);
+        thread::park_timeout(GATHER);
+        self.next_now()
     }
 
     /// The event that came, a call's decoded and its box sent back.

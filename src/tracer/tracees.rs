@@ -1,11 +1,12 @@
 //! The threads and processes that we trace, and what each is doing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::inject::Injection;
+use super::numbers::ByNumber;
 use crate::syscall::Entry;
 
 /// What a thread is doing, as far as the tracer cares.
@@ -114,9 +115,9 @@ impl Process {
 #[derive(Debug, Default)]
 pub struct Tracees {
     /// By thread number.
-    pub threads: HashMap<i32, Thread>,
+    pub threads: ByNumber<i32, Thread>,
     /// By process number.
-    pub processes: HashMap<i32, Process>,
+    pub processes: ByNumber<i32, Process>,
 }
 
 impl Tracees {
