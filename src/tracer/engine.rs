@@ -14,8 +14,9 @@ use super::outbox::{Held, Outbox};
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::signals::Signals;
-use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait, wait_now};
+use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{Doing, Process, Tracees};
+use super::turns::Turns;
 use crate::syscall::{Call, Limits, Selection};
 
 /// How calls are made to stop.
@@ -53,9 +54,6 @@ pub struct Config {
 
 /// A call in flight is reported once it has blocked for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-
-/// How many stops are dealt with before anything else is looked at.
-const BATCH: usize = 256;
 
 /// A program that is about to begin.
 #[derive(Debug)]
@@ -157,26 +155,6 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
         inherited,
         start: Instant::now(),
     })
-}
-
-/// All that has happened by now, the `first` of it given. Each thread stands in it once at most, so each gets its turn, however busy
-/// the others are.
-fn collect(first: Waited, batch: &mut Vec<Waited>) {
-    let mut next = first;
-    loop {
-        if let Waited::Stopped(stopped, _) = &next {
-            // The number has been taken over by an execve: whatever stopped under it before is gone.
-            batch.retain(|earlier| !matches!(earlier, Waited::Stopped(other, _) if other.tid() == stopped.tid()));
-        }
-        batch.push(next);
-        if batch.len() >= BATCH {
-            return;
-        }
-        match wait_now() {
-            Waited::Nothing | Waited::Interrupted => return,
-            more => next = more,
-        }
-    }
 }
 
 /// The tracer of one program and all that it starts.
@@ -299,23 +277,18 @@ impl Engine {
     /// is closed and `left_behind` called once, and what runs on is the program's children, unseen.
     pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Finished {
         let mut left_behind = (!self.config.stay_for_children).then_some(left_behind);
-        let mut batch = Vec::new();
+        let mut turns = Turns::default();
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
-            match wait() {
-                Waited::Nothing => break,
-                Waited::Interrupted => {}
-                first => collect(first, &mut batch),
-            }
-            for waited in batch.drain(..) {
-                match waited {
-                    Waited::Stopped(stopped, stop) => {
-                        self.stops += 1;
-                        // A thread that was killed meanwhile says so by a later wait.
-                        let _gone: Result<(), Gone> = self.stopped(stopped, stop);
-                    }
-                    Waited::Ended(tid, status) => self.thread_ended(tid, status),
-                    Waited::Interrupted | Waited::Nothing => {}
+            let alone = self.tracees.threads.len() + self.newborn.len() == 1;
+            match turns.next(alone) {
+                Waited::Stopped(stopped, stop) => {
+                    self.stops += 1;
+                    // A thread that was killed meanwhile says so by a later wait.
+                    let _gone: Result<(), Gone> = self.stopped(stopped, stop);
                 }
+                Waited::Ended(tid, status) => self.thread_ended(tid, status),
+                Waited::Interrupted => {}
+                Waited::Nothing => break,
             }
             // Looked at each time: where stops never cease, no wait is ever interrupted.
             if self.alarm.is_ringing() {

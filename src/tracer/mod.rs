@@ -30,6 +30,7 @@ pub mod signals;
 mod steady;
 pub mod stopped;
 mod tracees;
+mod turns;
 
 pub use engine::{Clock, Config, Engine, Finished, Mechanism, Trace, start};
 pub use program::{LaunchError, Program};
