@@ -172,6 +172,8 @@ pub struct Engine {
     pub(super) start: Coverage,
     /// Whether a process may install filters as long as it keeps its privilege only.
     pub(super) privileged: bool,
+    /// Whether we are root.
+    pub(super) root: bool,
     pub(super) signals: Signals,
     /// New threads whose maker has not yet said that it made them, and since when they wait.
     pub(super) newborn: HashMap<i32, (Stopped, Stop, Instant)>,
@@ -220,6 +222,7 @@ impl Engine {
             filters: 0,
             start: trace.coverage,
             privileged: trace.privileged,
+            root: nix::unistd::geteuid().is_root(),
             signals: Signals::new(trace.decoy),
             newborn: HashMap::new(),
             stillborn: HashMap::new(),
@@ -250,7 +253,7 @@ impl Engine {
         let name = procfs::name(pid);
         let mut process = Process::named(name.clone(), false, self.start.clone());
         // Beyond root nobody keeps a privilege through execve.
-        if self.privileged && !nix::unistd::geteuid().is_root() {
+        if self.privileged && !self.root {
             process.call_by_call = true;
         }
         self.tracees.add(pid, pid, table, || process);
