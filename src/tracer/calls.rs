@@ -2,12 +2,10 @@
 
 use super::abi;
 use super::calling::Calling;
-use super::coverage::Scope;
 use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
 use super::growth::sets_filter;
-use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
 use super::stopped::{Gone, Stopped};
@@ -29,8 +27,10 @@ impl Engine {
         raw: Raw,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        if arch == abi::AUDIT_ARCH && self.is_last_chance(tid, &raw) {
-            return self.inject(stopped, Scope::Everything, Then::Call);
+        if arch == abi::AUDIT_ARCH
+            && let Some(why) = self.last_chance(tid, &raw)
+        {
+            return self.take_last_chance(stopped, why);
         }
         let interrupted = self.new_call(tid);
         let row = if arch == abi::AUDIT_ARCH {

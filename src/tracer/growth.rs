@@ -18,6 +18,11 @@ use crate::syscall::{Memory, Raw};
 /// The errors by which the kernel says that a call is to be made once more (include/linux/errno.h).
 const RESTARTS: RangeInclusive<i64> = -516..=-512;
 
+/// Why a process can have no more filters.
+const GIVES_UP: &str = "it gives privileges up";
+/// See [`GIVES_UP`].
+const SHARES: &str = "it shares its descriptors with another process";
+
 impl Engine {
     /// A call with that result is over. Its thread runs on as soon as what is `told` of it is on its way; but its process may get a
     /// filter first.
@@ -123,35 +128,45 @@ impl Engine {
         })
     }
 
-    /// Whether the call that begins takes away the means of installing filters where they are needed: after it the process may have
-    /// a filter of its own, no privilege, or share its descriptors with another process, whose filters are not its own.
-    pub(super) fn is_last_chance(&self, tid: i32, raw: &Raw) -> bool {
-        let thread = self.tracees.threads.get(&tid);
-        let process = thread.and_then(|thread| self.tracees.processes.get(&thread.pid));
-        let adapts = process.is_some_and(|process| {
-            self.filtered
-                && !process.call_by_call
-                && !process.hidden
-                && !process.coverage.is_everything()
-        });
+    /// Why the call that begins takes away the means of installing filters where they are needed, if it does: after it the process may
+    /// have a filter of its own, no privilege, or share its descriptors with another process, whose filters are not its own.
+    pub(super) fn last_chance(&self, tid: i32, raw: &Raw) -> Option<&'static str> {
+        let thread = self.tracees.threads.get(&tid)?;
+        let process = self.tracees.processes.get(&thread.pid)?;
+        let grows = !process.call_by_call && !process.hidden && !process.coverage.is_everything();
+        if !self.filtered || !grows {
+            return None;
+        }
         // Not 0, and not -1, which leaves the number as it is.
         let other_user = |number: u64| ![0, u32::MAX].contains(&(number as u32));
-        adapts
-            && match raw.number as libc::c_long {
-                libc::SYS_seccomp | libc::SYS_prctl => sets_filter(raw),
-                libc::SYS_setuid => self.privileged && other_user(raw.args[0]),
-                libc::SYS_setreuid | libc::SYS_setresuid => {
-                    self.privileged && other_user(raw.args[1])
-                }
-                libc::SYS_capset => self.privileged,
-                libc::SYS_clone => shares_only_descriptors(raw.args[0]),
-                libc::SYS_clone3 => {
-                    let mut flags = [0; 8];
-                    let read = TraceeMemory::of(tid).read(raw.args[0], &mut flags);
-                    read == flags.len() && shares_only_descriptors(u64::from_ne_bytes(flags))
-                }
-                _ => false,
+        let (is_last, why) = match raw.number as libc::c_long {
+            libc::SYS_seccomp | libc::SYS_prctl => (sets_filter(raw), "it makes a filter itself"),
+            libc::SYS_setuid => (other_user(raw.args[0]), GIVES_UP),
+            libc::SYS_setreuid | libc::SYS_setresuid => (other_user(raw.args[1]), GIVES_UP),
+            libc::SYS_capset => (true, GIVES_UP),
+            libc::SYS_clone => (shares_only_descriptors(raw.args[0]), SHARES),
+            libc::SYS_clone3 => {
+                let mut flags = [0; 8];
+                let read = TraceeMemory::of(tid).read(raw.args[0], &mut flags);
+                let flags = u64::from_ne_bytes(flags);
+                (read == 8 && shares_only_descriptors(flags), SHARES)
             }
+            _ => return None,
+        };
+        (is_last && (why != GIVES_UP || self.privileged)).then_some(why)
+    }
+
+    /// A process that has its last chance gets a filter by which all calls stop that could concern a socket; then its thread makes the
+    /// call that it was about to make.
+    pub(super) fn take_last_chance(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
+        if let Some(process) = self.process_of(stopped.tid()) {
+            let text = format!(
+                "{} goes on with calls stopped by number: {why}",
+                process.name
+            );
+            self.remark(text);
+        }
+        self.inject(stopped, Scope::Everything, Then::Call)
     }
 
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
