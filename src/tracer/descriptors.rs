@@ -95,7 +95,7 @@ impl Descriptors {
             },
         );
         for (fd, socket, cloexec) in sockets {
-            self.open(id, fd, Slot { socket, cloexec }, &mut Changes::default());
+            self.put(id, fd, Slot { socket, cloexec }, &mut Changes::default());
         }
         id
     }
@@ -211,10 +211,22 @@ impl Descriptors {
         })
     }
 
-    /// The descriptors of a table that are of interest: they lead to sockets, or did.
-    pub fn all(&self, id: TableId) -> impl Iterator<Item = i32> + '_ {
-        let table = self.tables.get(&id).into_iter();
-        table.flat_map(|table| table.slots.keys().chain(&table.former).copied())
+    /// The descriptors of a table that lead to sockets.
+    pub fn open(&self, id: TableId) -> Vec<i32> {
+        let table = self.tables.get(&id);
+        table.map_or_else(Vec::new, |table| table.slots.keys().copied().collect())
+    }
+
+    /// Those that lead to sockets, or did.
+    pub fn open_or_former(&self, id: TableId) -> Vec<i32> {
+        let mut all = self.open(id);
+        all.extend(
+            self.tables
+                .get(&id)
+                .into_iter()
+                .flat_map(|table| &table.former),
+        );
+        all
     }
 
     /// Whether the table holds any socket.
@@ -253,7 +265,7 @@ impl Descriptors {
                     cloexec,
                 } => {
                     match self.led_to(id, fd, origin, look, changes) {
-                        Some(socket) => self.open(id, fd, Slot { socket, cloexec }, changes),
+                        Some(socket) => self.put(id, fd, Slot { socket, cloexec }, changes),
                         None => self.close(id, fd, changes),
                     }
                     if let (Origin::Elsewhere, Some(socket)) = (origin, self.socket(id, fd)) {
@@ -359,7 +371,7 @@ impl Descriptors {
         for (fd, socket, cloexec) in sockets {
             if self.socket(id, fd).is_none_or(|known| known.id != socket) {
                 let socket = self.known(socket);
-                self.open(id, fd, Slot { socket, cloexec }, &mut changes);
+                self.put(id, fd, Slot { socket, cloexec }, &mut changes);
             }
         }
     }
@@ -405,7 +417,7 @@ impl Descriptors {
         )
     }
 
-    fn open(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
+    fn put(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
         // The new reference comes first: dup2 of a descriptor onto another of the same socket releases nothing.
         self.refer(slot.socket);
         let Some(table) = self.tables.get_mut(&id) else {

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use super::abi;
 use super::calling::Calling;
 use super::coverage::Scope;
+use super::descriptors::{Descriptors, TableId};
 use super::engine::Engine;
 use super::event::{Event, Notice};
 use super::filter;
@@ -60,7 +61,6 @@ impl Engine {
             return false;
         };
         let (pid, table) = (thread.pid, thread.table);
-        let beside = self.runs_freely_beside(pid, tid);
         let Some(process) = self.tracees.processes.get_mut(&pid) else {
             return false;
         };
@@ -71,19 +71,27 @@ impl Engine {
         }
         if news {
             coverage.opened();
-            return beside;
+            return self.runs_freely_beside(pid, tid);
         }
         idle && coverage.idled()
     }
 
     /// What the next filter of the process should cover; nothing where the sockets for which it was wanted are gone.
     fn next_scope(&mut self, tid: i32) -> Option<Scope> {
-        let members = self.missing(tid)?;
-        if members.is_empty() {
-            self.process_of(tid)?.coverage.settled();
+        let pid = self.tracees.threads.get(&tid)?.pid;
+        let beside = self.runs_freely_beside(pid, tid);
+        let open = self.missing(tid, Descriptors::open)?;
+        let all = self.missing(tid, Descriptors::open_or_former)?;
+        let coverage = &mut self.process_of(tid)?.coverage;
+        if all.is_empty() {
+            coverage.settled();
             return None;
         }
-        Some(Scope::Members(members))
+        // The number of a closed socket is soon a file's, as a rule, and then of no interest any more.
+        match beside || coverage.is_overdue() {
+            true => Some(Scope::Members(all)),
+            false => (!open.is_empty()).then_some(Scope::Members(open)),
+        }
     }
 
     /// A filter is in force in the thread's process. Others may have made sockets while it was being installed.
@@ -92,15 +100,20 @@ impl Engine {
         if let Some(process) = self.process_of(tid) {
             process.coverage.added(scope);
         }
-        if self.missing(tid).is_some_and(|missing| !missing.is_empty())
+        let missing = self.missing(tid, Descriptors::open_or_former);
+        if missing.is_some_and(|missing| !missing.is_empty())
             && let Some(process) = self.process_of(tid)
         {
             process.coverage.opened();
         }
     }
 
-    /// The descriptors that lead to sockets, or did, and that no filter of the process covers, as a filter would name them.
-    fn missing(&self, tid: i32) -> Option<Vec<RangeInclusive<u32>>> {
+    /// Those descriptors that no filter of the process covers, as a filter would name them.
+    fn missing(
+        &self,
+        tid: i32,
+        of: fn(&Descriptors, TableId) -> Vec<i32>,
+    ) -> Option<Vec<RangeInclusive<u32>>> {
         let pid = self.tracees.threads.get(&tid)?.pid;
         let process = self.tracees.processes.get(&pid)?;
         let threads = process.threads.iter();
@@ -110,7 +123,7 @@ impl Engine {
         for table in tables {
             if !seen.contains(&table) {
                 seen.push(table);
-                fds.extend(self.descriptors.all(table));
+                fds.extend(of(&self.descriptors, table));
             }
         }
         fds.sort_unstable();

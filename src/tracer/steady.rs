@@ -119,6 +119,7 @@ fn after_the_first_of_its_kind_a_call_takes_no_memory() {
             });
             let found = sockets.len();
             calling.changes.sockets = sockets;
+            descriptors.take_fresh(table, |_| true);
             outbox.send_call(calling, None);
             let taken = TAKEN.get() - before;
 
