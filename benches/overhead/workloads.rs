@@ -155,7 +155,9 @@ const SCRIPT: &[Word] = &script(
 
 /// The same, after bash has held a socket at 3.
 const SCRIPT_AFTER_A_SOCKET: &[Word] = &script(
-    r#"exec 3<>"/dev/tcp/127.0.0.1/$5"; exec 3>&-
+    r#"exec 3<>"/dev/tcp/127.0.0.1/$5"
+    # Long enough for a tracer to have prepared itself for calls on it.
+    n=100; while [ "$n" -gt 0 ] && [ -e / ]; do n=$((n-1)); done; exec 3>&-
     n=$1; while [ "$n" -gt 0 ]; do "$2"; "$3" x >/dev/null; "$4" /dev/null; n=$((n-1)); done"#,
 );
 

@@ -253,7 +253,7 @@ impl Engine {
         let name = procfs::name(pid);
         let mut process = Process::named(name.clone(), false, self.start.clone());
         // Beyond root nobody keeps a privilege through execve.
-        if self.privileged && !self.root {
+        if self.privileged && !self.root && !self.start.is_everything() {
             process.call_by_call = true;
         }
         self.tracees.add(pid, pid, table, || process);

@@ -18,11 +18,11 @@ pub const RET_DATA: u32 = 0x5353;
 /// allocators and sanitizers that choose addresses for themselves put anything near it.
 pub const PASSING_PAGE: u64 = 0x3353_0000_0000;
 
-/// Where we keep filters while a tracee installs them, behind the page that passes.
-pub const SCRATCH: u64 = PASSING_PAGE + PAGE;
-
-/// How long that is, in bytes.
+/// How many bytes a process needs for the filter that it is about to install.
 pub const SCRATCH_SIZE: u64 = 2 * PAGE;
+
+/// How many places for that there are behind the page that passes, below the next 4 GiB.
+const PLACES: u64 = (1 << 32) / SCRATCH_SIZE - 1;
 
 const PAGE: u64 = 4096;
 
@@ -113,6 +113,11 @@ pub fn start(scope: &Scope, wishes: Wishes) -> Filter {
 /// whose descriptors a filter cannot see: poll and its relatives, close_range.
 pub fn addition(scope: &Scope, waits: bool) -> Filter {
     write_down(on_descriptors(scope, waits), members_of(scope))
+}
+
+/// Where a process puts the filter that it is about to install. Processes may share their memory (CLONE_VM), so each has its place.
+pub fn scratch(pid: i32) -> u64 {
+    PASSING_PAGE + PAGE + u64::from(pid.unsigned_abs()) % PLACES * SCRATCH_SIZE
 }
 
 /// Whether a call is one of those that map memory where the page that passes could be: what the filters stop of them.
@@ -559,11 +564,12 @@ mod tests {
         let named = plain();
         let filter = adaptive(wishes(&named), &[]);
         let terabyte = 1_u64 << 40;
-        let cases: [(libc::c_long, &[u64], u32); 12] = [
+        let cases: [(libc::c_long, &[u64], u32); 13] = [
             (libc::SYS_mmap, &[0, 1 << 30], PASS),
             (libc::SYS_mmap, &[0, terabyte], PASS),
             (libc::SYS_mmap, &[PASSING_PAGE, PAGE], STOP),
-            (libc::SYS_mmap, &[SCRATCH, PAGE], STOP),
+            (libc::SYS_mmap, &[scratch(1), PAGE], STOP),
+            (libc::SYS_mmap, &[scratch(i32::MAX), PAGE], STOP),
             (libc::SYS_mmap, &[0x10_0000, 0x40 * terabyte], STOP),
             (libc::SYS_mmap, &[0x10_0000, 0x20 * terabyte], PASS),
             (libc::SYS_mmap, &[0x7f00_0000_0000, terabyte], PASS),

@@ -9,7 +9,7 @@ use super::bpf::Filter;
 use super::calling::Calling;
 use super::coverage::Scope;
 use super::engine::Engine;
-use super::filter::{SCRATCH, SCRATCH_SIZE, addition};
+use super::filter::{SCRATCH_SIZE, addition, scratch};
 use super::memory::TraceeMemory;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
 use crate::syscall::Memory;
@@ -70,7 +70,7 @@ impl Engine {
         let Some(process) = self.tracees.processes.get(&thread.pid) else {
             return Ok(());
         };
-        let scratch = process.scratch;
+        let place = process.scratch;
         let filter = addition(&scope, !process.coverage.waits());
         // From here on what is told is safe, should the thread be killed.
         let injection = thread.injection.insert(Box::new(Injection {
@@ -92,7 +92,7 @@ impl Engine {
         stopped.set_signal_mask(u64::MAX)?;
         injection.saved = Some(Saved { registers, mask });
         let at_entry = matches!(injection.then, Then::Call);
-        match scratch {
+        match place {
             Some(address) => self.install(stopped, address, at_entry),
             None => self.map(stopped, true, at_entry),
         }
@@ -148,7 +148,7 @@ impl Engine {
                 self.set_scratch(tid, Some(address));
                 self.install(stopped, address, false)
             }
-            // The program has something there, or a child that shares its memory had it mapped.
+            // The program has something there.
             Call::Map { chosen: true } if value == -i64::from(libc::EEXIST) => {
                 self.map(stopped, false, false)
             }
@@ -170,9 +170,10 @@ impl Engine {
 
     fn map(&mut self, stopped: Stopped, chosen: bool, at_entry: bool) -> Result<(), Gone> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let (address, flags) = match chosen {
-            true => (SCRATCH, flags | libc::MAP_FIXED_NOREPLACE),
-            false => (0, flags),
+        let thread = self.tracees.threads.get(&stopped.tid());
+        let (address, flags) = match thread {
+            Some(thread) if chosen => (scratch(thread.pid), flags | libc::MAP_FIXED_NOREPLACE),
+            _ => (0, flags),
         };
         let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
         let arguments = [address, SCRATCH_SIZE, protection, flags as u64, u64::MAX, 0];

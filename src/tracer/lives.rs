@@ -69,10 +69,9 @@ impl Engine {
         let shares = flags & libc::CLONE_FILES as u64 != 0;
         let process = self.tracees.processes.get(&maker.pid);
         let call_by_call = process.is_some_and(|process| process.call_by_call);
-        // Filters and memory are the maker's, or like them.
+        // It has its maker's filters.
         let coverage =
             process.map_or_else(|| self.start.clone(), |process| process.coverage.clone());
-        let scratch = process.and_then(|process| process.scratch);
         // What other threads did to it meanwhile may be booked here before, and done there after the copy was made.
         let resync = !shares && self.descriptors.is_shared(table);
         let table = if shares {
@@ -83,9 +82,7 @@ impl Engine {
         // What fork(2) and clone(2) make has its maker's name.
         let name = process.map_or_else(|| procfs::name(child), |process| process.name.clone());
         self.tracees.add(child, pid, table, || {
-            let mut process = Process::named(name.clone(), hidden, coverage);
-            process.scratch = scratch;
-            process
+            Process::named(name.clone(), hidden, coverage)
         });
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;

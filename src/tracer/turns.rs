@@ -36,7 +36,7 @@ impl Turns {
                 other => self.line_up(other),
             }
         }
-        // Unless its number has been taken over by an execve: then it is gone.
+        // Unless it has been killed since, or its number has been taken over by an execve.
         if !self.waits(&next) {
             self.line_up(next);
         }
@@ -50,12 +50,15 @@ impl Turns {
         }
     }
 
+    /// Whether something later of the same thread has been lined up.
     fn waits(&self, waited: &Waited) -> bool {
         let tid = |waited: &Waited| match waited {
             Waited::Stopped(stopped, _) => Some(stopped.tid()),
-            _ => None,
+            Waited::Ended(tid, _) => Some(*tid),
+            Waited::Interrupted | Waited::Nothing => None,
         };
-        tid(waited).is_some_and(|one| self.waiting.iter().any(|other| tid(other) == Some(one)))
+        let one = tid(waited);
+        one.is_some() && self.waiting.iter().any(|other| tid(other) == one)
     }
 
     fn line_up(&mut self, next: Waited) {
