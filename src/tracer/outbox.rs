@@ -20,6 +20,9 @@ use super::stopped::{Resume, Stopped};
 /// How many events may wait for the output.
 const CAPACITY: usize = 4096;
 
+/// How many still wait when the tracer is told that there is room again: to wake it for each event would keep it from its work.
+const ROOM_AGAIN: u64 = CAPACITY as u64 * 3 / 4;
+
 /// How many bytes of calls may wait for it, apart from a single call that is longer: many long ones are not to take all memory.
 const BYTES: usize = 8 << 20;
 
@@ -65,6 +68,8 @@ impl Parcel {
 
 #[derive(Debug, Default)]
 struct Progress {
+    /// How many events have been sent.
+    sent: AtomicU64,
     /// How many events the output has dealt with.
     done: AtomicU64,
     /// Whether the tracer holds threads that wait for it.
@@ -84,7 +89,6 @@ pub struct Outbox {
     /// Those of calls that nobody wanted to be told.
     #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<Calling>>,
-    sent: u64,
     keep_step: bool,
     progress: Arc<Progress>,
     /// Events that found no room, in their order, with the threads that wait for it.
@@ -112,7 +116,6 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         sender: Some(sender),
         returned,
         spare: Vec::new(),
-        sent: 0,
         keep_step,
         progress: Arc::clone(&progress),
         backlog: VecDeque::new(),
@@ -262,10 +265,10 @@ impl Outbox {
                 }
             }
             (Ok(()), held) => {
-                self.sent += 1;
+                let sent = self.progress.sent.fetch_add(1, Ordering::SeqCst) + 1;
                 match held {
                     Some(held) if self.keep_step => {
-                        self.in_step.push_back((self.sent, held));
+                        self.in_step.push_back((sent, held));
                         self.progress.awaited.store(true, Ordering::SeqCst);
                     }
                     Some(held) => held.resume(),
@@ -327,9 +330,16 @@ impl Inbox {
 
     /// Says that one event has been dealt with.
     pub fn done(&self) {
-        self.progress.done.fetch_add(1, Ordering::SeqCst);
+        let done = self.progress.done.fetch_add(1, Ordering::SeqCst) + 1;
         if self.progress.awaited.load(Ordering::SeqCst) {
-            self.alarm.ring();
+            let left = self
+                .progress
+                .sent
+                .load(Ordering::SeqCst)
+                .saturating_sub(done);
+            if self.keep_step || left <= ROOM_AGAIN {
+                self.alarm.ring();
+            }
         }
     }
 }
