@@ -1,7 +1,8 @@
 //! What a call says: registers and memory in, a typed [`Call`] out. Pure: no time, no processes, no colours.
 //!
 //! [`table`] has one [`Row`] for each call that sockstrace knows. [`decode::enter`] keeps what only the entry of a call can
-//! tell (a length that the kernel will overwrite), [`decode::finish`] decodes the call when its result is known.
+//! tell (a length that the kernel will overwrite), [`decode::capture()`] copies what the call points to when its result is known, and
+//! [`decode::finish`] decodes it, from that copy or from memory itself.
 
 pub mod call;
 mod calls;

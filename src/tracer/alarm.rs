@@ -228,8 +228,18 @@ impl Alarm {
         self.shared.ringing.load(Ordering::Acquire)
     }
 
-    /// From now on a signal that asks us to end does so.
+    /// From now on a signal that asks us to end does so. One that came before was meant for the program, even if nobody has looked at
+    /// it yet: a terminal sends it to both.
     pub fn end_by_signals(&self) {
+        let set = set_of(&ENDING);
+        let at_once = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: both point to valid objects, and nothing is to be written.
+        while unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const at_once) } > 0
+        {
+        }
         self.shared.ends.store(true, Ordering::Release);
     }
 
@@ -260,6 +270,8 @@ impl Alarm {
         let mut next = Instant::now() + TICK;
         loop {
             let ringing = self.shared.ringing.load(Ordering::Acquire);
+            // What comes in this wait may have been sent before its end.
+            let ends = self.shared.ends.load(Ordering::Acquire);
             let patience = if ringing {
                 REPEAT
             } else {
@@ -286,7 +298,7 @@ impl Alarm {
                         false => sender_of(&info),
                     }
                 };
-                if self.shared.ends.load(Ordering::Acquire) && ENDING.contains(&signal) {
+                if ends && ENDING.contains(&signal) {
                     end_by(signal);
                 }
                 let received = Received {

@@ -1,7 +1,7 @@
 //! A call on its way, from its entry stop to the output's thread: in one box, which another call then takes.
 
 use super::descriptors::Changes;
-use super::event::{CallEvent, Descriptor, Nanos, Socket};
+use super::event::{CallEvent, Descriptor, Nanos, Socket, SocketId};
 use crate::syscall::{
     Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, capture, enter,
     finish, hides_descriptors, named_descriptors,
@@ -142,11 +142,17 @@ impl Calling {
         }
     }
 
+    /// How many bytes of ours it takes beside itself.
+    pub fn room(&self) -> usize {
+        self.entry.room()
+            + self.snapshot.room()
+            + self.changes.sockets.capacity() * size_of::<(i32, Socket)>()
+            + self.changes.released.capacity() * size_of::<SocketId>()
+    }
+
     /// Whether the box is worth to be kept for another call: not where this one took much room.
     pub fn is_lean(&self) -> bool {
-        let changes = self.changes.sockets.capacity() * size_of::<(i32, Socket)>()
-            + self.changes.released.capacity() * size_of::<u64>();
-        self.entry.room() + self.snapshot.room() + changes <= ROOM
+        self.room() <= ROOM
     }
 }
 

@@ -6,7 +6,7 @@
 //! Calls travel as they were copied and are decoded at the output's end; their boxes then come back for other calls.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
@@ -19,6 +19,12 @@ use super::stopped::{Resume, Stopped};
 
 /// How many events may wait for the output.
 const CAPACITY: usize = 4096;
+
+/// How many still wait when the tracer is told that there is room again: to wake it for each event would keep it from its work.
+const ROOM_AGAIN: u64 = CAPACITY as u64 * 3 / 4;
+
+/// How many bytes of calls may wait for it, apart from a single call that is longer: many long ones are not to take all memory.
+const BYTES: usize = 8 << 20;
 
 /// How long the output waits for further events before it sleeps. To wake it costs the tracer more than the rest of an event.
 const GATHER: Duration = Duration::from_millis(2);
@@ -50,12 +56,26 @@ enum Parcel {
     Event(Event),
 }
 
+impl Parcel {
+    /// How many bytes it takes beside itself.
+    fn room(&self) -> usize {
+        match self {
+            Self::Call(calling) => calling.room(),
+            Self::Event(_) => 0,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Progress {
+    /// How many events have been sent.
+    sent: AtomicU64,
     /// How many events the output has dealt with.
     done: AtomicU64,
     /// Whether the tracer holds threads that wait for it.
     awaited: AtomicBool,
+    /// How many bytes the calls on their way take.
+    bytes: AtomicUsize,
     /// The output's thread.
     output: OnceLock<Thread>,
 }
@@ -69,7 +89,6 @@ pub struct Outbox {
     /// Those of calls that nobody wanted to be told.
     #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<Calling>>,
-    sent: u64,
     keep_step: bool,
     progress: Arc<Progress>,
     /// Events that found no room, in their order, with the threads that wait for it.
@@ -97,7 +116,6 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         sender: Some(sender),
         returned,
         spare: Vec::new(),
-        sent: 0,
         keep_step,
         progress: Arc::clone(&progress),
         backlog: VecDeque::new(),
@@ -183,6 +201,8 @@ impl Outbox {
         self.release();
         if let Some(sender) = self.sender.take() {
             for (parcel, _) in self.backlog.drain(..) {
+                let room = parcel.room();
+                self.progress.bytes.fetch_add(room, Ordering::SeqCst);
                 if sender.send(parcel).is_err() {
                     break;
                 }
@@ -225,10 +245,16 @@ impl Outbox {
     }
 
     fn try_send(&mut self, parcel: Parcel, held: Option<Held>) -> Option<(Parcel, Option<Held>)> {
+        let room = parcel.room();
+        let before = self.progress.bytes.fetch_add(room, Ordering::SeqCst);
         let result = match &self.sender {
+            Some(_) if before > 0 && before + room > BYTES => Err(TrySendError::Full(parcel)),
             Some(sender) => sender.try_send(parcel),
             None => Err(TrySendError::Disconnected(parcel)),
         };
+        if result.is_err() {
+            self.progress.bytes.fetch_sub(room, Ordering::SeqCst);
+        }
         match (result, held) {
             (Err(TrySendError::Full(parcel)), held) => return Some((parcel, held)),
             (Err(TrySendError::Disconnected(_)), held) => {
@@ -239,10 +265,10 @@ impl Outbox {
                 }
             }
             (Ok(()), held) => {
-                self.sent += 1;
+                let sent = self.progress.sent.fetch_add(1, Ordering::SeqCst) + 1;
                 match held {
                     Some(held) if self.keep_step => {
-                        self.in_step.push_back((self.sent, held));
+                        self.in_step.push_back((sent, held));
                         self.progress.awaited.store(true, Ordering::SeqCst);
                     }
                     Some(held) => held.resume(),
@@ -282,6 +308,8 @@ impl Inbox {
 
     /// The event that came, a call's decoded and its box sent back.
     fn unpack(&self, parcel: Parcel) -> Event {
+        let room = parcel.room();
+        self.progress.bytes.fetch_sub(room, Ordering::SeqCst);
         match parcel {
             Parcel::Event(event) => event,
             Parcel::Call(mut calling) => {
@@ -302,9 +330,16 @@ impl Inbox {
 
     /// Says that one event has been dealt with.
     pub fn done(&self) {
-        self.progress.done.fetch_add(1, Ordering::SeqCst);
+        let done = self.progress.done.fetch_add(1, Ordering::SeqCst) + 1;
         if self.progress.awaited.load(Ordering::SeqCst) {
-            self.alarm.ring();
+            let left = self
+                .progress
+                .sent
+                .load(Ordering::SeqCst)
+                .saturating_sub(done);
+            if self.keep_step || left <= ROOM_AGAIN {
+                self.alarm.ring();
+            }
         }
     }
 }
@@ -320,3 +355,48 @@ impl Drop for Inbox {
 /// The tracer has ended and every event was taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Closed;
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::TraceeMemory;
+    use super::*;
+    use crate::syscall::{Limits, Outcome, Raw, row};
+
+    #[test]
+    fn long_calls_wait_for_room_and_none_is_lost() {
+        const LEN: usize = 1 << 20;
+        let (mut outbox, inbox) = queue(false, Alarm::start().expect("a thread"));
+        let memory = TraceeMemory::of(std::process::id() as i32);
+        let data = vec![7u8; LEN];
+        let number = libc::SYS_write as u64;
+        let args = [1, data.as_ptr() as u64, LEN as u64, 0, 0, 0];
+        let limits = Limits {
+            data: LEN,
+            ..Limits::default()
+        };
+        let send = |outbox: &mut Outbox| {
+            let (row, raw) = (row(number).expect("a row"), Raw { number, args });
+            let mut calling = Calling::enter(outbox.spare(), row, raw, &memory);
+            calling.leave(0, Outcome::Value(LEN as i64), &memory, limits);
+            outbox.send_call(calling, None);
+        };
+        let mut sent = 0;
+        while !outbox.full() {
+            send(&mut outbox);
+            sent += 1;
+            assert!(
+                sent <= BYTES / LEN + 1,
+                "more than {BYTES} bytes are on their way"
+            );
+        }
+        let mut came = 0;
+        while let Some(Event::Call(event)) = inbox.next_now() {
+            assert_eq!(event.call.payload()[0].bytes, data);
+            inbox.done();
+            outbox.advance();
+            came += 1;
+        }
+        assert_eq!(came, sent);
+        assert!(!outbox.full());
+    }
+}

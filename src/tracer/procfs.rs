@@ -2,10 +2,19 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
+
+use nix::errno::Errno;
 
 use super::descriptors::Look;
 use super::event::SocketId;
+
+/// The longest name of a descriptor in /proc: `/proc/-2147483648/fd/-2147483648` and a NUL.
+const PATH: usize = 33;
+
+/// The longest name of a socket there: `socket:[18446744073709551615]`. What is longer is none.
+const SOCKET: usize = 30;
 
 /// The thread's name (/proc/PID/comm), at most 15 bytes; what is not UTF-8 is replaced.
 pub fn name(tid: i32) -> String {
@@ -22,18 +31,19 @@ pub fn executable(pid: i32) -> Vec<u8> {
 
 /// What a descriptor leads to, as /proc/PID/fd says it: a path, `socket:[N]`, `pipe:[N]`.
 pub fn descriptor(tid: i32, fd: i32) -> Option<Vec<u8>> {
-    link(tid, fd).ok()
+    let link = fs::read_link(format!("/proc/{tid}/fd/{fd}"));
+    Some(OsString::from(link.ok()?).into_vec())
 }
 
-fn link(tid: i32, fd: i32) -> std::io::Result<Vec<u8>> {
-    fs::read_link(format!("/proc/{tid}/fd/{fd}")).map(|path| OsString::from(path).into_vec())
-}
-
-/// What a descriptor leads to, as far as sockets go.
+/// What a descriptor leads to, as far as sockets go. It is asked for each new one, so it takes no memory.
 pub fn look(tid: i32, fd: i32) -> Look {
-    match link(tid, fd) {
-        Ok(link) => socket(&link).map_or(Look::Other, Look::Socket),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Look::Denied,
+    let (mut path, mut link) = ([0; PATH], [0; SOCKET]);
+    write!(&mut path[..], "/proc/{tid}/fd/{fd}\0").expect("room for two numbers");
+    // SAFETY: a string that ends with NUL, and a place of the size given.
+    let len = unsafe { libc::readlink(path.as_ptr().cast(), link.as_mut_ptr().cast(), SOCKET) };
+    match Errno::result(len) {
+        Ok(len) => socket(&link[..len as usize]).map_or(Look::Other, Look::Socket),
+        Err(Errno::EACCES | Errno::EPERM) => Look::Denied,
         Err(_) => Look::Other,
     }
 }
