@@ -47,7 +47,7 @@ fn in_signals() {
     // How often its timer comes is chance, and with it how many calls it makes.
     let (outcome, _) = unharmed(&["-v"], &[program("unnoticed_signals")]);
     let output = outcome.exited(0).stdout.text();
-    assert!(!output.contains("not so"), "{output}");
+    assert!(output.ends_with("differences: 0\n"), "{output}");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn sockets_handed_over_without_a_call() {
 
 #[test]
 fn hundreds_of_programs_one_after_the_other() {
-    tells_as_many(&[text(&program("generations")), "300"], 5);
+    tells_as_many(&[text(&program("generations")), "80"], 5);
 }
 
 #[test]
@@ -311,6 +311,26 @@ fn goes_round(trace: &Trace, except: Option<i32>) {
             call.line
         );
         *step += 1;
+    }
+}
+
+#[test]
+fn sockets_of_several_threads() {
+    let program = program("churn");
+    // Where threads come into each other's way is chance.
+    for engine in ENGINES.into_iter().chain(["auto"; 8]) {
+        let directory = scratch();
+        let file = directory.path().join("trace");
+        let options = [
+            "-v",
+            "--always-show-pid",
+            "--engine",
+            engine,
+            "-o",
+            text(&file),
+        ];
+        run(sockstrace(&options, &[text(&program), "4", "40"])).exited(9);
+        goes_round(&Trace::read(&file).expect("a trace"), None);
     }
 }
 
