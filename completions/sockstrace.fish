@@ -18,7 +18,7 @@ complete -c sockstrace -l syscall-times -d 'As -T, with a precision' -r
 complete -c sockstrace -s o -l output -d 'Write the trace to FILE, or to the input of \'|COMMAND\', in place of standard error' -r -F
 complete -c sockstrace -s E -l env -d 'Run the program with VAR set, or without VAR; may be repeated' -r
 complete -c sockstrace -s u -l user -d 'Run the program as USER, with that user\'s groups; only root may' -r -f -a "(__fish_complete_users)"
-complete -c sockstrace -l engine -d 'How calls are stopped: auto, number (a seccomp filter), syscall (PTRACE_SYSCALL, slower)' -r -f -a "auto\t'The best that works here'
+complete -c sockstrace -l engine -d 'How calls are stopped: auto (on sockets only), number (by kind), syscall (all; slowest)' -r -f -a "auto\t'The best that works here'
 number\t'A seccomp filter that picks calls by their number'
 syscall\t'PTRACE_SYSCALL: every call stops'"
 complete -c sockstrace -s v -l no-abbrev -d 'Show every call: nothing folded, hidden or abbreviated'
@@ -40,7 +40,7 @@ complete -c sockstrace -s f -l follow-forks -d 'Follow the processes that the pr
 complete -c sockstrace -l no-follow -d 'Show only the program\'s own process, not those that it starts'
 complete -c sockstrace -l no-wait -d 'End when the program ends, even where processes that it started still run'
 complete -c sockstrace -l no-io-uring -d 'Let io_uring_setup fail with ENOSYS, so that the program makes calls that can be seen'
-complete -c sockstrace -s d -l debug-engine -d 'Say on standard error what the engine does'
+complete -c sockstrace -s d -l debug-engine -d 'Say how calls are stopped, and how many stops and filters that took'
 complete -c sockstrace -l demo -d 'Show a whole connection, from name to close, with an explanation; needs no network'
 complete -c sockstrace -s h -d 'Show the most used options'
 complete -c sockstrace -l help -d 'Show all options'

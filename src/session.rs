@@ -197,7 +197,7 @@ fn narrate(
 ) -> io::Result<()> {
     let mut waits_since = 0;
     loop {
-        let event = match inbox.next_now() {
+        let event = match inbox.next_now().or_else(|| inbox.next_gathered()) {
             Some(event) => Some(event),
             None => {
                 output.flush()?;
@@ -213,6 +213,7 @@ fn narrate(
             for told in story.tick(now) {
                 output.show(&told)?;
             }
+            output.flush()?;
         }
         if let Some(event) = event {
             for told in story.tell(event) {

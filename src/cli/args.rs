@@ -246,15 +246,17 @@ pub(super) struct Program {
 #[derive(Args)]
 #[command(next_help_heading = "Advanced")]
 pub(super) struct Advanced {
-    /// How calls are stopped: auto, number (a seccomp filter), syscall (PTRACE_SYSCALL, slower)
+    /// How calls are stopped: auto (on sockets only), number (by kind), syscall (all; slowest)
     ///
-    /// With number, a seccomp filter stops only the calls that sockstrace decodes, and the others run at full speed. syscall stops
-    /// every call; it works where filters are not allowed. auto takes the best that works. The trace is the same.
+    /// With auto, seccomp filters stop the calls that make sockets and those on the descriptors that lead to sockets; each program gets
+    /// further filters as its sockets come. Calls on files run at nearly full speed. With number, one filter stops all calls that
+    /// sockets and files have in common. syscall stops every call (PTRACE_SYSCALL); it works where filters are not allowed. auto falls
+    /// back to the others where it must, as --debug-engine tells. The trace is the same.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Engine::Auto)]
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub engine: Engine,
 
-    /// Say on standard error what the engine does
+    /// Say how calls are stopped, and how many stops and filters that took
     #[arg(short = 'd', long, alias = "debug")]
     pub debug_engine: bool,
 }

@@ -47,6 +47,14 @@ impl Escape {
     }
 
     fn write(self, out: &mut String, bytes: &[u8], cut: bool, quote: char) {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && ![b'\\', quote as u8].contains(byte);
+        if self.hex != Hex::All
+            && bytes.iter().all(plain)
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            out.push_str(text);
+            return;
+        }
         let whole = match self.hex {
             Hex::All => true,
             Hex::Strings => !bytes

@@ -4,6 +4,8 @@
 //! own; it is never lost. Where a call and its meaning are too long for the terminal, data is shortened first, and the rest is wrapped if
 //! that is not enough.
 
+use std::borrow::Cow;
+
 use colored::{Color, ColoredString, Colorize};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -66,6 +68,8 @@ const SLIM: usize = 34;
 const FEW: usize = 4;
 /// The longest line of a sentence that explains.
 const LONGEST: usize = 130;
+/// What most lines take at most, in bytes.
+const LINE: usize = 160;
 /// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
 const DATA: [usize; 2] = [20, 8];
 
@@ -88,13 +92,13 @@ impl Layout {
     }
 
     /// Lays a line out. What comes back ends with a newline and may be several lines.
-    pub fn line(&mut self, mut line: Line) -> String {
+    pub fn line(&mut self, line: Line) -> String {
         let head = self.head(&line);
         let indent = width(&head);
-        let parts = std::mem::take(&mut line.remarks);
-        let remarks = join(parts.clone());
-        let remark = width(&remarks);
+        let remarks: Vec<_> = joined(&line.remarks).collect();
+        let remark: usize = remarks.iter().map(|(text, _)| columns(text)).sum();
         let full = (line.text)(None);
+        let len = width(&full);
 
         let room = self
             .width
@@ -105,23 +109,24 @@ impl Layout {
                 .saturating_sub(MEANING + indent)
                 .clamp(NARROWEST, *CALL.end()),
         };
-        let fit = |most, floor| self.fit(&line, &full, most, floor);
+        let beside = |text: &[Span], gap: usize| {
+            let gap = " ".repeat(gap);
+            let spans = borrowed(&head).chain(borrowed(text));
+            self.paint(spans.chain([(&*gap, Paint::Plain)]).chain(remarks.clone()))
+        };
         if remark > 0 {
             // That meanings line up is worth no data: a long call pushes its meaning to the right.
-            if width(&full) + 2 <= column && column + remark <= room {
-                let gap = column - width(&full);
-                return self
-                    .paint(&[head, full, vec![(" ".repeat(gap), Paint::Plain)], remarks].concat());
+            if len + 2 <= column && column + remark <= room {
+                return beside(&full, column - len);
             }
-            if let Some(text) = room
-                .checked_sub(remark + 2)
-                .and_then(|most| fit(most, DATA[0]))
-            {
-                return self
-                    .paint(&[head, text, vec![("  ".into(), Paint::Plain)], remarks].concat());
+            let most = room.checked_sub(remark + 2);
+            if let Some(text) = most.and_then(|most| self.fit(&line, &full, most, DATA[0])) {
+                return beside(&text, 2);
             }
         }
-        let text = fit(room, DATA[1]).unwrap_or_else(|| self.shortest(&line, &full));
+        let text = self
+            .fit(&line, &full, room, DATA[1])
+            .unwrap_or_else(|| self.shortest(&line, &full));
         let mut out = String::new();
         let deeper = match self.width {
             Some(width) if width < indent + 2 + SLIM => FEW,
@@ -131,11 +136,13 @@ impl Layout {
             .width
             .map_or(usize::MAX, |width| width.saturating_sub(deeper).max(16));
         let deeper = vec![(" ".repeat(deeper), Paint::Plain)];
-        let mut start = head;
-        for piece in wrap(&text, room, less).into_iter().chain(pack(parts, less)) {
-            start.extend(piece);
-            out += &self.paint(&start);
-            start = deeper.clone();
+        let mut start = &head;
+        for piece in wrap(&text, room, less)
+            .into_iter()
+            .chain(pack(&line.remarks, less))
+        {
+            out += &self.paint(borrowed(start).chain(borrowed(&piece)));
+            start = &deeper;
         }
         out
     }
@@ -149,10 +156,10 @@ impl Layout {
             .saturating_sub(indent)
             .max(24);
         let lines = wrap(&[(text.trim_start().into(), paint)], room, room);
-        let indent = (" ".repeat(indent), Paint::Plain);
+        let indent = [(" ".repeat(indent), Paint::Plain)];
         lines
-            .into_iter()
-            .map(|line| self.paint(&[vec![indent.clone()], line].concat()))
+            .iter()
+            .map(|line| self.paint(borrowed(&indent).chain(borrowed(line))))
             .collect()
     }
 
@@ -166,18 +173,18 @@ impl Layout {
             .saturating_sub(indent + 2)
             .max(24);
         let lines = wrap(&[(text.into(), Paint::Plain)], room, room);
-        let bar = (format!("{}{bar} ", " ".repeat(indent)), Paint::Dim);
+        let bar = [(format!("{}{bar} ", " ".repeat(indent)), Paint::Dim)];
         lines
-            .into_iter()
-            .map(|line| self.paint(&[vec![bar.clone()], line].concat()))
+            .iter()
+            .map(|line| self.paint(borrowed(&bar).chain(borrowed(line))))
             .collect()
     }
 
     fn head(&mut self, line: &Line) -> Vec<Span> {
-        let mut head = vec![(format!("{}  ", line.time), Paint::Dim)];
+        let mut head = vec![(padded(&line.time, 0), Paint::Dim)];
         if let Some(who) = &line.who {
-            self.who = self.who.max(who.width().min(WHO));
-            head.push((padded(who, self.who) + "  ", Paint::Dim));
+            self.who = self.who.max(columns(who).min(WHO));
+            head.push((padded(who, self.who), Paint::Dim));
         }
         let number = line
             .number
@@ -186,16 +193,22 @@ impl Layout {
         self.stage = width(&head) + self.number + 1;
         let paint = line.number.map_or(Paint::Plain, Paint::Conversation);
         head.push((
-            format!("{number:>0$} {1}  ", self.number, padded(line.stage, STAGE)),
+            format!("{number:>0$} {1}", self.number, padded(line.stage, STAGE)),
             paint,
         ));
         head
     }
 
     /// The call in at most that many columns, its data shortened to no less than `floor`.
-    fn fit(&self, line: &Line, full: &[Span], most: usize, floor: usize) -> Option<Vec<Span>> {
+    fn fit<'a>(
+        &self,
+        line: &Line,
+        full: &'a [Span],
+        most: usize,
+        floor: usize,
+    ) -> Option<Cow<'a, [Span]>> {
         if width(full) <= most {
-            return Some(full.to_vec());
+            return Some(full.into());
         }
         if self.keep_data || self.width.is_none() || floor > most {
             return None;
@@ -215,40 +228,39 @@ impl Layout {
                 over = middle;
             }
         }
-        Some(fits)
+        Some(fits.into())
     }
 
-    fn shortest(&self, line: &Line, full: &[Span]) -> Vec<Span> {
+    fn shortest<'a>(&self, line: &Line, full: &'a [Span]) -> Cow<'a, [Span]> {
         if self.keep_data {
-            full.to_vec()
+            full.into()
         } else {
-            (line.text)(Some(DATA[1]))
+            (line.text)(Some(DATA[1])).into()
         }
     }
 
     /// The spans in their colours, without spaces at the end, with a newline.
-    fn paint(&self, spans: &[Span]) -> String {
-        let end = spans
-            .iter()
-            .rposition(|(text, _)| !text.trim_end().is_empty())
-            .map_or(0, |last| last + 1);
-        let mut out = String::new();
-        for (at, (text, paint)) in spans[..end].iter().enumerate() {
+    fn paint<'a>(&self, spans: impl Iterator<Item = (&'a str, Paint)> + Clone) -> String {
+        let mut out = String::with_capacity(LINE);
+        let ends = |(text, _): (&str, Paint)| text.trim_end().is_empty();
+        let last = spans.clone().enumerate().filter(|(_, span)| !ends(*span));
+        let end = last.last().map_or(0, |(at, _)| at + 1);
+        for (at, (text, paint)) in spans.take(end).enumerate() {
             let text = if at + 1 == end { text.trim_end() } else { text };
             if self.colour && !text.trim().is_empty() {
                 let painted: ColoredString = match paint {
                     Paint::Plain => text.normal(),
                     Paint::Dim => text.dimmed(),
                     Paint::Error => text.red(),
-                    Paint::Conversation(number) => text.color(colour(*number)),
+                    Paint::Conversation(number) => text.color(colour(number)),
                 };
-                out += &painted.to_string();
+                push_broken(&mut out, &painted.to_string());
             } else {
-                out += text;
+                push_broken(&mut out, text);
             }
         }
         out.push('\n');
-        out.replace(UNBROKEN, " ")
+        out
     }
 }
 
@@ -269,26 +281,41 @@ fn colour(number: u64) -> Color {
     COLOURS[(number.wrapping_sub(1) % COLOURS.len() as u64) as usize]
 }
 
-fn width(spans: &[Span]) -> usize {
-    spans.iter().map(|(text, _)| text.width()).sum()
+/// How many columns text takes.
+fn columns(text: &str) -> usize {
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => text.len(),
+        false => text.width(),
+    }
 }
 
-fn padded(text: &str, columns: usize) -> String {
-    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
+fn width(spans: &[Span]) -> usize {
+    spans.iter().map(|(text, _)| columns(text)).sum()
+}
+
+fn borrowed(spans: &[Span]) -> impl Iterator<Item = (&str, Paint)> + Clone {
+    spans.iter().map(|(text, paint)| (text.as_str(), *paint))
+}
+
+/// Text with as many spaces behind it as that column and the gap to the next one take.
+fn padded(text: &str, width: usize) -> String {
+    let spaces = width.saturating_sub(columns(text)) + 2;
+    let mut out = String::with_capacity(text.len() + spaces);
+    out.push_str(text);
+    out.extend(std::iter::repeat_n(' ', spaces));
+    out
 }
 
 /// What stands between remarks.
 const GAP: &str = "   ";
 
-fn join(parts: Vec<Span>) -> Vec<Span> {
-    let mut all: Vec<Span> = Vec::new();
-    for (text, paint) in parts.into_iter().filter(|(text, _)| !text.is_empty()) {
-        if !all.is_empty() {
-            all.push((GAP.into(), Paint::Plain));
-        }
-        all.push((text, paint));
-    }
-    all
+/// The remarks with what stands between them.
+fn joined(parts: &[Span]) -> impl Iterator<Item = (&str, Paint)> {
+    let parts = borrowed(parts).filter(|(text, _)| !text.is_empty());
+    parts.enumerate().flat_map(|(at, part)| {
+        let gap = (at > 0).then_some((GAP, Paint::Plain));
+        gap.into_iter().chain([part])
+    })
 }
 
 /// A space at which lines aren't broken. No text of the tracee has it: it would be escaped.
@@ -296,21 +323,31 @@ const UNBROKEN: char = '\u{a0}';
 
 /// Text that stays on one line where it can.
 pub fn unbroken(text: &str) -> String {
-    match text.find(" (") {
-        Some(end) => text[..end].replace(' ', &UNBROKEN.to_string()) + &text[end..],
-        None => text.replace(' ', &UNBROKEN.to_string()),
+    let (first, rest) = text.split_at(text.find(" (").unwrap_or(text.len()));
+    let mut out = String::with_capacity(text.len() + 8);
+    out.extend(first.chars().map(|c| if c == ' ' { UNBROKEN } else { c }));
+    out + rest
+}
+
+/// Adds text, every space an ordinary one.
+fn push_broken(out: &mut String, text: &str) {
+    for (at, piece) in text.split(UNBROKEN).enumerate() {
+        if at > 0 {
+            out.push(' ');
+        }
+        out.push_str(piece);
     }
 }
 
 /// Puts remarks on as few lines as they need, each whole where a line can hold it.
-fn pack(parts: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
+fn pack(parts: &[Span], room: usize) -> Vec<Vec<Span>> {
     let mut lines: Vec<Vec<Span>> = Vec::new();
-    for part in parts.into_iter().filter(|(text, _)| !text.is_empty()) {
+    for part in parts.iter().filter(|(text, _)| !text.is_empty()) {
         match lines.last_mut() {
-            Some(last) if width(last) + GAP.len() + part.0.width() <= room => {
-                last.extend([(GAP.into(), Paint::Plain), part]);
+            Some(last) if width(last) + GAP.len() + columns(&part.0) <= room => {
+                last.extend([(GAP.into(), Paint::Plain), part.clone()]);
             }
-            _ => lines.extend(wrap(&[part], room, room)),
+            _ => lines.extend(wrap(std::slice::from_ref(part), room, room)),
         }
     }
     lines
@@ -318,6 +355,19 @@ fn pack(parts: Vec<Span>, room: usize) -> Vec<Vec<Span>> {
 
 /// Breaks text after a space, a comma or a `|` where there is one, into a first line and further ones of these widths.
 fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
+    if first == usize::MAX {
+        // A file has lines as long as they come.
+        let line: Vec<Span> = spans
+            .iter()
+            .filter(|(text, _)| !text.is_empty())
+            .cloned()
+            .collect();
+        return if line.is_empty() {
+            Vec::new()
+        } else {
+            vec![line]
+        };
+    }
     let characters: Vec<(char, Paint)> = spans
         .iter()
         .flat_map(|(text, paint)| text.chars().map(move |c| (c, *paint)))

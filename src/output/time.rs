@@ -20,18 +20,16 @@ const SECOND: Nanos = 1_000_000_000;
 /// A time since the start, for a column: `  16.3ms`, `   7.312s `; the unit's first letters line up.
 pub fn since_start(time: Nanos) -> String {
     let tenths = time.saturating_add(50_000) / 100_000;
-    let text = if tenths < 10_000 {
-        format!("{}.{}ms", tenths / 10, tenths % 10)
-    } else {
-        // Milliseconds as long as the column holds them.
-        let digits = match time / SECOND {
-            0..100 => 3,
-            100..1000 => 2,
-            _ => 1,
-        };
-        format!("{}s ", fixed(time, digits))
-    };
-    format!("{text:>8}")
+    if tenths < 10_000 {
+        return format!("{:>4}.{}ms", tenths / 10, tenths % 10);
+    }
+    // Milliseconds as long as the column holds them.
+    let (seconds, millis) = (time / SECOND, time % SECOND / 1_000_000);
+    match seconds {
+        0..100 => format!("{seconds:>2}.{millis:03}s "),
+        100..1000 => format!("{seconds}.{:02}s ", millis / 10),
+        _ => format!("{seconds}.{}s ", millis / 100),
+    }
 }
 
 /// A duration in a few characters: `34µs`, `0.4ms`, `11.8ms`, `238ms`, `3.8s`, `252s`, `12min`, `3.1h`.

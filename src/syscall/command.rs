@@ -43,6 +43,17 @@ impl Commands {
     }
 }
 
+impl Argument {
+    /// Whether it is a descriptor, or leads to one.
+    pub fn holds_descriptor(&self) -> bool {
+        match self {
+            Self::None => false,
+            Register(shape) | Takes(shape) | Gives(shape) => shape.holds_descriptor(),
+            Asks(question, answer) => question.holds_descriptor() || answer.holds_descriptor(),
+        }
+    }
+}
+
 macro_rules! commands {
     ($(#[$doc:meta])* $name:ident $prefix:literal { $($number:literal $command:literal $argument:expr;)* }) => {
         $(#[$doc])*

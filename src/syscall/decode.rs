@@ -1,16 +1,22 @@
 //! From registers and memory to a [`Call`].
 
+mod capture;
 mod message;
 mod payload;
 mod pointer;
 mod poll;
 mod set_up;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
+pub use capture::{capture, hides_descriptors, named_descriptors};
+use payload::Way;
+
 use super::names::socket;
+use super::shape::Shape;
 use super::table::Kind;
-use super::{Arg, Call, Memory, Outcome, Raw, Row, Value, command, option};
+use super::{Arg, Call, Memory, Outcome, Raw, Row, Snapshot, Value, command, option};
 
 /// How much is read of what a call points to.
 #[derive(Clone, Copy, Debug)]
@@ -37,60 +43,49 @@ pub struct Entry {
     pub row: &'static Row,
     /// The registers.
     pub raw: Raw,
-    /// What was behind an argument before the call, by its index.
-    kept: Vec<(usize, Kept)>,
-}
-
-/// What is kept of an argument.
-#[derive(Clone, Debug)]
-enum Kept {
-    /// Its bytes, as many as could be read.
-    Bytes(Vec<u8>),
-    /// What it says, where its memory may be gone later.
-    Value(Value),
+    /// What stood behind its pointers before the call, as far as only that can tell.
+    before: Snapshot,
 }
 
 /// Keeps what only the entry can tell: lengths that are values and results (accept, getsockname, recvmsg …), fd_sets.
 /// Reads nothing for a call that has none.
 pub fn enter(row: &'static Row, raw: Raw, memory: &dyn Memory) -> Entry {
-    let mut kept = Vec::new();
-    for (index, (_, kind)) in row.args.iter().enumerate() {
-        let address = raw.args[index];
-        if address == 0 {
-            continue;
-        }
-        let bytes = match kind {
-            Kind::Length => 4,
-            Kind::ReceivedMessage => message::HEADER,
-            Kind::ReceivedMessages { count } => message::kept(raw.args[*count]),
-            Kind::FdSet => poll::set_size(raw.args[0]),
-            Kind::Before(shape) | Kind::Changing(shape) => shape.size(),
-            Kind::PathBefore => {
-                kept.push((index, Kept::Value(pointer::path(memory, address))));
-                continue;
-            }
-            Kind::StringsBefore => {
-                kept.push((index, Kept::Value(pointer::strings(memory, address))));
-                continue;
-            }
-            _ => continue,
-        };
-        kept.push((index, Kept::Bytes(pointer::bytes(memory, address, bytes))));
+    let mut entry = Entry {
+        row,
+        raw,
+        before: Snapshot::default(),
+    };
+    entry.renew(row, raw, memory);
+    entry
+}
+
+impl Entry {
+    /// [`enter`] in the room of a call that is over.
+    pub fn renew(&mut self, row: &'static Row, raw: Raw, memory: &dyn Memory) {
+        (self.row, self.raw) = (row, raw);
+        self.before.clear();
+        capture::keep(self, memory);
     }
-    Entry { row, raw, kept }
+
+    /// The call without its arguments: what its registers and its outcome say.
+    pub fn bare(&self, outcome: Outcome) -> Call {
+        Call {
+            row: self.row,
+            raw: self.raw,
+            args: Vec::new(),
+            outcome,
+        }
+    }
+
+    /// How many bytes of ours it takes beside itself.
+    pub fn room(&self) -> usize {
+        self.before.room()
+    }
 }
 
 /// Decodes a call whose outcome is known ([`Outcome::Unfinished`]: what its entry alone can say, for one that blocks).
 pub fn finish(entry: &Entry, outcome: Outcome, memory: &dyn Memory, limits: Limits) -> Call {
-    let mut decoder = Decoder {
-        entry,
-        outcome,
-        memory,
-        limits,
-        data: limits.data,
-        control: message::CONTROL,
-        length: OnceCell::new(),
-    };
+    let mut decoder = Decoder::new(entry, outcome, memory, limits);
     let mut args = Vec::with_capacity(entry.row.args.len());
     for (index, (name, kind)) in entry.row.args.iter().enumerate() {
         if let Some(value) = decoder.arg(index, kind) {
@@ -98,10 +93,8 @@ pub fn finish(entry: &Entry, outcome: Outcome, memory: &dyn Memory, limits: Limi
         }
     }
     Call {
-        row: entry.row,
-        raw: entry.raw,
         args,
-        outcome,
+        ..entry.bare(outcome)
     }
 }
 
@@ -116,10 +109,22 @@ struct Decoder<'a> {
     /// Bytes of control messages.
     control: usize,
     /// The length that the call gave back, once it was read.
-    length: OnceCell<Vec<u8>>,
+    length: OnceCell<Cow<'a, [u8]>>,
 }
 
-impl Decoder<'_> {
+impl<'a> Decoder<'a> {
+    fn new(entry: &'a Entry, outcome: Outcome, memory: &'a dyn Memory, limits: Limits) -> Self {
+        Self {
+            entry,
+            outcome,
+            memory,
+            limits,
+            data: limits.data,
+            control: message::CONTROL,
+            length: OnceCell::new(),
+        }
+    }
+
     /// The value of one argument; nothing where the call has no such argument this time.
     fn arg(&mut self, index: usize, kind: &Kind) -> Option<Value> {
         let raw = self.raw(index);
@@ -149,22 +154,15 @@ impl Decoder<'_> {
             Kind::Sent { len } => self.sent(raw, self.raw(len)),
             Kind::Received { len } => self.received(raw, self.raw(len)),
             Kind::SentVector { count } => {
-                self.vector(raw, self.raw(count), self.transferred(), payload::Way::Sent)
+                self.vector(raw, self.raw(count), self.transferred(), Way::Sent)
             }
-            Kind::ReceivedVector { count } => self.vector(
-                raw,
-                self.raw(count),
-                self.transferred(),
-                payload::Way::Received,
-            ),
-            Kind::SentMessage => self.message(index, payload::Way::Sent),
-            Kind::ReceivedMessage => self.message(index, payload::Way::Received),
-            Kind::SentMessages { count } => {
-                self.messages(index, self.raw(count) as u32, payload::Way::Sent)
+            Kind::ReceivedVector { count } => {
+                self.vector(raw, self.raw(count), self.transferred(), Way::Received)
             }
-            Kind::ReceivedMessages { count } => {
-                self.messages(index, self.raw(count) as u32, payload::Way::Received)
-            }
+            Kind::SentMessage => self.message(index, Way::Sent),
+            Kind::ReceivedMessage => self.message(index, Way::Received),
+            Kind::SentMessages { count } => self.messages(index, count, Way::Sent),
+            Kind::ReceivedMessages { count } => self.messages(index, count, Way::Received),
             Kind::Pair => self.pair(raw),
             Kind::OptionLevel => Value::Const(&option::LEVEL, (raw as u32).into()),
             Kind::OptionName => match option::level(self.int(1)) {
@@ -175,20 +173,19 @@ impl Decoder<'_> {
             Kind::OptionTaken => self.option_taken(raw),
             Kind::CommandArgument => return self.command_argument(&command::FCNTL),
             Kind::RequestArgument => return self.command_argument(&command::IOCTL),
-            Kind::PollFds { count } => self.poll_fds(raw, self.raw(count) as u32),
+            Kind::PollFds { count } => self.poll_fds(raw, count),
             Kind::FdSet => self.fd_set(index),
             Kind::EpollEvent => self.epoll_event(raw),
             Kind::EpollEvents => self.epoll_events(raw),
             Kind::SignalSet => self.signal_set(raw),
             Kind::SignalSetAndSize => self.signal_set_and_size(raw),
             Kind::At(shape) => self.at(raw, shape, shape.size()),
-            Kind::Sized(shape, size) => {
-                self.at(raw, shape, shape.size().min(self.raw(size) as usize))
-            }
+            Kind::Sized(shape, size) => self.at(raw, shape, self.sized(shape, size)),
             Kind::Before(shape) => self.shown(raw, shape, self.kept(index)),
             Kind::Changing(shape) => self.changing(index, shape),
             Kind::Path => pointer::path(self.memory, raw),
-            Kind::PathBefore | Kind::StringsBefore => self.kept_value(index),
+            Kind::PathBefore => pointer::path(&self.entry.before, raw),
+            Kind::StringsBefore => pointer::strings(&self.entry.before, raw),
         })
     }
 
@@ -197,25 +194,21 @@ impl Decoder<'_> {
         self.entry.raw.args[index]
     }
 
+    /// How much of a structure is there, whose size stands in that argument.
+    fn sized(&self, shape: &Shape, size: usize) -> usize {
+        shape.size().min(self.raw(size) as usize)
+    }
+
     /// The register of an argument that is an int.
     fn int(&self, index: usize) -> i32 {
         self.raw(index) as i32
     }
 
     /// The bytes that were behind an argument before the call; none where it had none.
-    fn kept(&self, index: usize) -> &[u8] {
-        match self.entry.kept.iter().find(|(at, _)| *at == index) {
-            Some((_, Kept::Bytes(bytes))) => bytes,
-            _ => &[],
-        }
-    }
-
-    /// What an argument said before the call.
-    fn kept_value(&self, index: usize) -> Value {
-        match self.entry.kept.iter().find(|(at, _)| *at == index) {
-            Some((_, Kept::Value(value))) => value.clone(),
-            _ => Value::Pointer(self.raw(index)),
-        }
+    fn kept(&self, index: usize) -> &'a [u8] {
+        self.entry
+            .before
+            .copied(self.raw(index), capture::kept(self.entry, index))
     }
 
     /// Whether the call succeeded.

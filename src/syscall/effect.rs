@@ -73,6 +73,13 @@ pub enum Effect {
 
 /// The changes that a finished call made, in their order.
 pub fn effects(call: &Call) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    add_effects(call, &mut effects);
+    effects
+}
+
+/// Adds them to `effects`.
+pub fn add_effects(call: &Call, effects: &mut Vec<Effect>) {
     let args = &call.raw.args;
     let number = call.row.number;
     // close(2): whatever it says, the descriptor is gone, unless there was none.
@@ -81,14 +88,11 @@ pub fn effects(call: &Call) -> Vec<Effect> {
             call.outcome,
             Outcome::Error(libc::EBADF) | Outcome::Unfinished
         );
-        return if gone {
-            vec![Effect::Closes { fd: args[0] as i32 }]
-        } else {
-            Vec::new()
-        };
+        effects.extend(gone.then_some(Effect::Closes { fd: args[0] as i32 }));
+        return;
     }
     let Some(value) = call.outcome.value() else {
-        return Vec::new();
+        return;
     };
     let result = value as i32;
     let cloexec = call.row.opens.is_some_and(|flag| starts_with(flag, call));
@@ -98,28 +102,35 @@ pub fn effects(call: &Call) -> Vec<Effect> {
         cloexec,
     };
     match number {
-        Sysno::socket => vec![opens(result, socket(args))],
-        Sysno::socketpair => stored(call).map(|fd| opens(fd, socket(args))).collect(),
-        Sysno::accept | Sysno::accept4 => vec![opens(result, Origin::AcceptedFrom(args[0] as i32))],
+        Sysno::socket => effects.push(opens(result, socket(args))),
+        Sysno::socketpair => effects.extend(stored(call).map(|fd| opens(fd, socket(args)))),
+        Sysno::accept | Sysno::accept4 => {
+            effects.push(opens(result, Origin::AcceptedFrom(args[0] as i32)))
+        }
         // dup2 onto itself does nothing, not even to the flag.
-        Sysno::dup2 if args[0] as i32 == result => Vec::new(),
-        Sysno::dup | Sysno::dup2 | Sysno::dup3 => vec![opens(result, Origin::Same(args[0] as i32))],
-        Sysno::pidfd_getfd => vec![opens(result, Origin::Elsewhere)],
-        Sysno::close_range => close_range(args[0] as u32, args[1] as u32, args[2] as u32),
-        Sysno::fcntl => fcntl(args, result),
-        Sysno::ioctl => ioctl(args, result),
-        Sysno::recvmsg | Sysno::recvmmsg => received(call),
-        Sysno::sendmsg | Sysno::sendmmsg => passed(call)
-            .into_iter()
-            .map(|passed| Effect::Passes { fd: passed.fd })
-            .collect(),
-        Sysno::getsockopt => peer_pidfd(call),
-        Sysno::unshare if args[0] & libc::CLONE_FILES as u64 != 0 => vec![Effect::UnsharesTable],
+        Sysno::dup2 if args[0] as i32 == result => {}
+        Sysno::dup | Sysno::dup2 | Sysno::dup3 => {
+            effects.push(opens(result, Origin::Same(args[0] as i32)))
+        }
+        Sysno::pidfd_getfd => effects.push(opens(result, Origin::Elsewhere)),
+        Sysno::close_range => close_range(args[0] as u32, args[1] as u32, args[2] as u32, effects),
+        Sysno::fcntl => effects.extend(fcntl(args, result)),
+        Sysno::ioctl => effects.extend(ioctl(args, result)),
+        Sysno::recvmsg | Sysno::recvmmsg => received(call, effects),
+        Sysno::sendmsg | Sysno::sendmmsg => {
+            effects.extend(passed(call).map(|passed| Effect::Passes { fd: passed.fd }))
+        }
+        Sysno::getsockopt => peer_pidfd(call, effects),
+        Sysno::unshare if args[0] & libc::CLONE_FILES as u64 != 0 => {
+            effects.push(Effect::UnsharesTable)
+        }
         // It changes the mask of a signalfd that is there already.
-        Sysno::signalfd | Sysno::signalfd4 if args[0] as i32 != -1 => Vec::new(),
-        Sysno::pipe | Sysno::pipe2 => stored(call).map(|fd| opens(fd, Origin::File)).collect(),
-        _ if call.row.opens.is_some() => vec![opens(result, Origin::File)],
-        _ => Vec::new(),
+        Sysno::signalfd | Sysno::signalfd4 if args[0] as i32 != -1 => {}
+        Sysno::pipe | Sysno::pipe2 => {
+            effects.extend(stored(call).map(|fd| opens(fd, Origin::File)))
+        }
+        _ if call.row.opens.is_some() => effects.push(opens(result, Origin::File)),
+        _ => {}
     }
 }
 
@@ -158,8 +169,7 @@ fn stored(call: &Call) -> impl Iterator<Item = i32> {
     })
 }
 
-fn close_range(first: u32, last: u32, flags: u32) -> Vec<Effect> {
-    let mut effects = Vec::new();
+fn close_range(first: u32, last: u32, flags: u32, effects: &mut Vec<Effect>) {
     if flags & libc::CLOSE_RANGE_UNSHARE != 0 {
         effects.push(Effect::UnsharesTable);
     }
@@ -171,39 +181,35 @@ fn close_range(first: u32, last: u32, flags: u32) -> Vec<Effect> {
             on: true,
         },
     });
-    effects
 }
 
-fn fcntl(args: &[u64; 6], result: i32) -> Vec<Effect> {
+fn fcntl(args: &[u64; 6], result: i32) -> Option<Effect> {
     let fd = args[0] as i32;
+    let opens = |cloexec| Effect::Opens {
+        fd: result,
+        origin: Origin::Same(fd),
+        cloexec,
+    };
     match args[1] as i32 {
-        libc::F_DUPFD => vec![Effect::Opens {
-            fd: result,
-            origin: Origin::Same(fd),
-            cloexec: false,
-        }],
-        libc::F_DUPFD_CLOEXEC => vec![Effect::Opens {
-            fd: result,
-            origin: Origin::Same(fd),
-            cloexec: true,
-        }],
-        libc::F_SETFD => vec![flag(fd, args[2] as i32 & libc::FD_CLOEXEC != 0)],
-        _ => Vec::new(),
+        libc::F_DUPFD => Some(opens(false)),
+        libc::F_DUPFD_CLOEXEC => Some(opens(true)),
+        libc::F_SETFD => Some(flag(fd, args[2] as i32 & libc::FD_CLOEXEC != 0)),
+        _ => None,
     }
 }
 
-fn ioctl(args: &[u64; 6], result: i32) -> Vec<Effect> {
+fn ioctl(args: &[u64; 6], result: i32) -> Option<Effect> {
     let fd = args[0] as i32;
     match u64::from(args[1] as u32) {
-        FIOCLEX => vec![flag(fd, true)],
-        FIONCLEX => vec![flag(fd, false)],
+        FIOCLEX => Some(flag(fd, true)),
+        FIONCLEX => Some(flag(fd, false)),
         // The file of a UNIX socket's path (unix(7)), and the network namespace of a socket.
-        SIOCUNIXFILE | SIOCGSKNS => vec![Effect::Opens {
+        SIOCUNIXFILE | SIOCGSKNS => Some(Effect::Opens {
             fd: result,
             origin: Origin::File,
             cloexec: true,
-        }],
-        _ => Vec::new(),
+        }),
+        _ => None,
     }
 }
 
@@ -217,58 +223,50 @@ fn flag(fd: i32, on: bool) -> Effect {
 }
 
 /// The descriptors that came with messages.
-fn received(call: &Call) -> Vec<Effect> {
+fn received(call: &Call, effects: &mut Vec<Effect>) {
     let flags = if call.row.number == Sysno::recvmsg {
         call.raw.args[2]
     } else {
         call.raw.args[3]
     };
     let cloexec = flags & libc::MSG_CMSG_CLOEXEC as u64 != 0;
-    passed(call)
-        .into_iter()
-        .map(|passed| match passed.pidfd {
-            false => Effect::Opens {
-                fd: passed.fd,
-                origin: Origin::Elsewhere,
-                cloexec,
-            },
-            true => Effect::Opens {
-                fd: passed.fd,
-                origin: Origin::File,
-                cloexec: true,
-            },
-        })
-        .collect()
+    effects.extend(passed(call).map(|passed| match passed.pidfd {
+        false => Effect::Opens {
+            fd: passed.fd,
+            origin: Origin::Elsewhere,
+            cloexec,
+        },
+        true => Effect::Opens {
+            fd: passed.fd,
+            origin: Origin::File,
+            cloexec: true,
+        },
+    }));
 }
 
 /// The descriptors in the control messages of a call.
-fn passed(call: &Call) -> Vec<control::Descriptor> {
-    let Some(argument) = call.args.get(1).map(|arg| &arg.value) else {
-        return Vec::new();
-    };
+fn passed(call: &Call) -> impl Iterator<Item = control::Descriptor> {
+    let argument = call.args.get(1).map(|arg| &arg.value);
     let several = argument
-        .items()
-        .iter()
+        .into_iter()
+        .flat_map(|argument| argument.items())
         .filter_map(|message| message.field("msg_hdr"));
-    std::iter::once(argument)
+    argument
+        .into_iter()
         .chain(several)
         .filter_map(|header| header.field("msg_control"))
         .flat_map(control::descriptors)
-        .collect()
 }
 
 /// SO_PEERPIDFD gives a new descriptor for the peer's process.
-fn peer_pidfd(call: &Call) -> Vec<Effect> {
-    if call.raw.args[1] as i32 != libc::SOL_SOCKET || call.raw.args[2] as u32 != SO_PEERPIDFD {
-        return Vec::new();
-    }
-    stored(call)
-        .map(|fd| Effect::Opens {
+fn peer_pidfd(call: &Call, effects: &mut Vec<Effect>) {
+    if call.raw.args[1] as i32 == libc::SOL_SOCKET && call.raw.args[2] as u32 == SO_PEERPIDFD {
+        effects.extend(stored(call).map(|fd| Effect::Opens {
             fd,
             origin: Origin::File,
             cloexec: true,
-        })
-        .collect()
+        }));
+    }
 }
 
 const FIONCLEX: u64 = libc::FIONCLEX;

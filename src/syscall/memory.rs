@@ -1,9 +1,60 @@
 //! The tracee's memory as decoders see it: an address that may be bad, and a bounded read.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How much is read at once: what is long takes memory for what is there, not for what its length says.
+const CHUNK: usize = 1 << 16;
+
 /// Something to read the tracee's bytes from: a stopped thread, a recorded trace, a test's slice.
 pub trait Memory {
     /// Fills `buffer` from `address` on and returns how many bytes could be read: fewer, or none, where the pages end.
     fn read(&self, address: u64, buffer: &mut [u8]) -> usize;
+
+    /// The bytes at an address, as many of them as can be read. Nothing stands at NULL.
+    fn bytes(&self, address: u64, len: usize) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::new();
+        if address != 0 {
+            append(self, address, len, &mut bytes);
+        }
+        bytes.into()
+    }
+
+    /// Fills several pieces, whose places in `bytes` follow each other without a gap, and notes how much of each could be read.
+    fn gather(&self, pieces: &mut [Piece], bytes: &mut [u8]) {
+        for piece in pieces {
+            piece.read = self.read(piece.address, &mut bytes[piece.place()]);
+        }
+    }
+}
+
+/// A piece of a tracee's memory, and where its copy stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// Where it is in the tracee.
+    pub address: u64,
+    /// How many bytes are wanted.
+    pub len: usize,
+    /// Where the copy begins.
+    pub at: usize,
+    /// How many bytes could be read.
+    pub read: usize,
+}
+
+impl Piece {
+    fn wanted(address: u64, len: usize) -> Option<Self> {
+        (address != 0 && len > 0).then_some(Self {
+            address,
+            len,
+            at: 0,
+            read: 0,
+        })
+    }
+
+    /// The place of the copy.
+    pub fn place(&self) -> Range<usize> {
+        self.at..self.at + self.len
+    }
 }
 
 /// Memory with nothing in it: every pointer is bad.
@@ -12,5 +63,184 @@ pub struct NoMemory;
 impl Memory for NoMemory {
     fn read(&self, _address: u64, _buffer: &mut [u8]) -> usize {
         0
+    }
+}
+
+/// Copies of those pieces of a tracee's memory that a call points to: what decoding the call reads, once the tracee runs on.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    bytes: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// How many of the pieces have been read.
+    filled: usize,
+}
+
+impl Snapshot {
+    /// Forgets everything, and keeps the room that it took.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.pieces.clear();
+        self.filled = 0;
+    }
+
+    /// Asks for what stands at an address. Nothing stands at NULL.
+    pub fn want(&mut self, address: u64, len: usize) {
+        self.pieces.extend(Piece::wanted(address, len));
+    }
+
+    /// Asks for what the pointers among those `len` bytes lead to.
+    pub fn follow<'a, I: Iterator<Item = (u64, usize)>>(
+        &'a mut self,
+        address: u64,
+        len: usize,
+        pointers: impl FnOnce(&'a [u8]) -> I,
+    ) {
+        let place = self.place(address, len);
+        for (address, len) in pointers(&self.bytes[place]) {
+            self.pieces.extend(Piece::wanted(address, len));
+        }
+    }
+
+    /// Reads what was asked for, by one read for all of it; whether there was anything.
+    pub fn fill(&mut self, memory: &dyn Memory) -> bool {
+        let wanted = &mut self.pieces[self.filled..];
+        let any = !wanted.is_empty();
+        for pieces in wanted.chunk_by_mut(|one, next| one.len.max(next.len) <= CHUNK) {
+            let start = self.bytes.len();
+            match pieces {
+                [piece] if piece.len > CHUNK => {
+                    piece.at = start;
+                    piece.read = append(memory, piece.address, piece.len, &mut self.bytes);
+                }
+                pieces => {
+                    let mut end = start;
+                    for piece in pieces.iter_mut() {
+                        piece.at = end;
+                        end += piece.len;
+                    }
+                    self.bytes.resize(end, 0);
+                    memory.gather(pieces, &mut self.bytes);
+                }
+            }
+        }
+        self.filled = self.pieces.len();
+        any
+    }
+
+    /// What was read of those `len` bytes: fewer where the pages ended, none where nobody asked for all of them.
+    pub fn copied(&self, address: u64, len: usize) -> &[u8] {
+        &self.bytes[self.place(address, len)]
+    }
+
+    fn place(&self, address: u64, len: usize) -> Range<usize> {
+        let within = |piece: &Piece| {
+            let from = usize::try_from(address.checked_sub(piece.address)?).ok()?;
+            // What lies behind a bad page, this piece cannot tell.
+            let known = from <= piece.read && len <= piece.len - from;
+            known.then(|| piece.at + from..piece.at + piece.read.min(from + len))
+        };
+        let mut filled = self.pieces[..self.filled].iter();
+        filled.find_map(within).unwrap_or(0..0)
+    }
+
+    /// How many bytes of ours it takes.
+    pub fn room(&self) -> usize {
+        self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
+    }
+}
+
+impl Memory for Snapshot {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
+        let found = self.copied(address, buffer.len());
+        buffer[..found.len()].copy_from_slice(found);
+        found.len()
+    }
+
+    fn bytes(&self, address: u64, len: usize) -> Cow<'_, [u8]> {
+        self.copied(address, len).into()
+    }
+}
+
+/// Adds what stands at an address to `bytes`, as much of it as can be read, and says how much that is.
+fn append<M: Memory + ?Sized>(memory: &M, address: u64, len: usize, bytes: &mut Vec<u8>) -> usize {
+    let first = bytes.len();
+    let mut done = 0;
+    while done < len {
+        let wanted = (len - done).min(CHUNK);
+        bytes.resize(first + done + wanted, 0);
+        let read = memory
+            .read(
+                address.wrapping_add(done as u64),
+                &mut bytes[first + done..],
+            )
+            .min(wanted);
+        done += read;
+        if read < wanted {
+            break;
+        }
+    }
+    bytes.truncate(first + done);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes 0, 1, 2 … at 1,000,000 on, as many as it says.
+    struct Count(u64);
+
+    impl Memory for Count {
+        fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
+            let from = address.wrapping_sub(1_000_000);
+            let there = self.0.saturating_sub(from) as usize;
+            let read = buffer.len().min(there);
+            for (at, byte) in buffer[..read].iter_mut().enumerate() {
+                *byte = (from as usize + at) as u8;
+            }
+            read
+        }
+    }
+
+    #[test]
+    fn a_snapshot_reads_as_the_memory_that_it_was_taken_of() {
+        const LONG: usize = 3 * CHUNK;
+        let memory = Count(2 * CHUNK as u64 + 100);
+        let mut snapshot = Snapshot::default();
+        for _round in 0..2 {
+            snapshot.clear();
+            assert!(!snapshot.fill(&memory), "nothing was asked for");
+            snapshot.want(0, 10);
+            snapshot.want(1_000_000, 8);
+            snapshot.want(5, 8);
+            snapshot.want(1_000_010, LONG);
+            snapshot.want(1_000_004, 20);
+            assert!(snapshot.fill(&memory));
+            snapshot.want(1_000_000 + 2 * CHUNK as u64, 200);
+            assert_eq!(snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 150, 1), []);
+            assert!(snapshot.fill(&memory));
+            assert_eq!(snapshot.copied(1_000_000, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
+            assert_eq!(snapshot.copied(1_000_003, 2), [3, 4]);
+            assert_eq!(
+                snapshot.copied(1_000_004, 9),
+                [4, 5, 6, 7, 8, 9, 10, 11, 12]
+            );
+            assert_eq!(snapshot.copied(1_000_000, 9), [], "nobody asked for it");
+            assert_eq!(snapshot.copied(5, 8), []);
+            assert_eq!(snapshot.copied(u64::MAX, 1), []);
+            assert_eq!(
+                snapshot.copied(1_000_010, LONG).len(),
+                2 * CHUNK + 90,
+                "up to where the memory ends"
+            );
+            assert_eq!(
+                snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 95, 50).len(),
+                5
+            );
+            assert_eq!(snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 150, 50), []);
+            let mut buffer = [9; 3];
+            assert_eq!(snapshot.read(1_000_005, &mut buffer), 3);
+            assert_eq!(buffer, [5, 6, 7]);
+        }
     }
 }

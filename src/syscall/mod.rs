@@ -20,9 +20,9 @@ mod structures;
 pub mod table;
 
 pub use call::{Arg, Call, Data, Outcome, Raw, Value};
-pub use decode::{Entry, Limits, enter, finish};
-pub use effect::{Effect, Origin, effects};
-pub use memory::{Memory, NoMemory};
+pub use decode::{Entry, Limits, capture, enter, finish, hides_descriptors, named_descriptors};
+pub use effect::{Effect, Origin, add_effects, effects};
+pub use memory::{Memory, NoMemory, Snapshot};
 pub use names::Names;
 pub use select::Selection;
 pub use sockaddr::SockAddr;

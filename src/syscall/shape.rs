@@ -92,6 +92,16 @@ impl Shape {
         )
     }
 
+    /// Whether a descriptor is among what it holds.
+    pub fn holds_descriptor(&self) -> bool {
+        match self {
+            Self::Fd => true,
+            Self::List(item) => item.holds_descriptor(),
+            Self::Struct(fields) => fields.iter().any(|(_, _, shape)| shape.holds_descriptor()),
+            _ => false,
+        }
+    }
+
     /// What the bytes say; nothing where they are too few.
     pub fn decode(&self, bytes: &[u8], limits: Limits) -> Option<Value> {
         if bytes.len() < self.size() && !matches!(self, Self::Struct(_) | Self::List(_)) {

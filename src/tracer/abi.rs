@@ -73,3 +73,8 @@ pub fn make_again(registers: &mut Registers) {
 pub fn was_interrupted(registers: &Registers) -> bool {
     registers.rax as i64 == -i64::from(libc::EINTR) && registers.orig_rax as i64 >= 0
 }
+
+/// Whether a program that begins with these registers is a 32-bit one: its code segment is __USER32_CS (asm/segment.h).
+pub fn is_32_bit(registers: &Registers) -> bool {
+    registers.cs == 0x23
+}

@@ -1,26 +1,22 @@
 //! A call from its entry stop to its exit stop.
 
 use super::abi;
-use super::coverage::Scope;
+use super::calling::Calling;
 use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
 use super::growth::sets_filter;
-use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
 use super::stopped::{Gone, Stopped};
-use super::tracees::{Calling, Doing, Undo};
+use super::tracees::{Doing, Undo};
 use crate::syscall::{
-    self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, Value,
-    effects, enter, finish,
+    self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row,
+    add_effects, finish,
 };
 
 /// The result of a call that restart_syscall(2) takes up again (include/linux/errno.h).
 const ERESTART_RESTARTBLOCK: i64 = 516;
-
-/// The most sockets that one call's event names.
-const DESCRIPTORS: usize = 1024;
 
 impl Engine {
     /// A call begins.
@@ -31,8 +27,10 @@ impl Engine {
         raw: Raw,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        if arch == abi::AUDIT_ARCH && self.is_last_chance(tid, &raw) {
-            return self.inject(stopped, Scope::Everything, Then::Call);
+        if arch == abi::AUDIT_ARCH
+            && let Some(why) = self.last_chance(tid, &raw)
+        {
+            return self.take_last_chance(stopped, why);
         }
         let interrupted = self.new_call(tid);
         let row = if arch == abi::AUDIT_ARCH {
@@ -59,7 +57,7 @@ impl Engine {
             stopped.skip_call()?;
         }
         if self.relevant(tid, row, &raw) {
-            let calling = self.calling(tid, enter(row, raw, &TraceeMemory::of(tid)));
+            let calling = self.call_begins(tid, row, raw);
             self.set_doing(tid, calling);
         }
         self.resume(stopped, 0);
@@ -111,25 +109,26 @@ impl Engine {
         }
     }
 
-    fn set_doing(&mut self, tid: i32, calling: Calling) {
+    fn set_doing(&mut self, tid: i32, calling: Box<Calling>) {
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
-            thread.doing = Doing::Calling(Box::new(calling));
+            thread.doing = Doing::Calling(calling);
         }
     }
 
-    fn calling(&mut self, tid: i32, entry: Entry) -> Calling {
+    fn call_begins(&mut self, tid: i32, row: &'static Row, raw: Raw) -> Box<Calling> {
+        let spare = self.outbox.spare();
+        self.booked(tid, Calling::enter(spare, row, raw, &TraceeMemory::of(tid)))
+    }
+
+    fn calling(&mut self, tid: i32, entry: Entry) -> Box<Calling> {
+        self.booked(tid, Box::new(Calling::new(entry)))
+    }
+
+    /// Notes of a call that begins what its exit cannot tell.
+    fn booked(&mut self, tid: i32, mut calling: Box<Calling>) -> Box<Calling> {
         let memory = TraceeMemory::of(tid);
-        let (row, raw) = (entry.row, entry.raw);
-        let mut calling = Calling {
-            entry,
-            start: self.now(),
-            reported: false,
-            subject: None,
-            before: Vec::new(),
-            released: Vec::new(),
-            files: Vec::new(),
-            early: None,
-        };
+        let (row, raw) = (calling.entry.row, calling.entry.raw);
+        calling.start = self.now();
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return calling;
         };
@@ -150,11 +149,9 @@ impl Engine {
                 let closes = Effect::Closes {
                     fd: raw.args[0] as i32,
                 };
-                let changes = self
-                    .descriptors
-                    .apply(thread.table, &[closes], &|_| Look::Other);
-                calling.before = changes.sockets;
-                calling.released = changes.released;
+                let look = |_| Look::Other;
+                self.descriptors
+                    .book(thread.table, &[closes], &look, &mut calling.changes);
             }
             // Its arguments are gone with the old program when it is over.
             Role::Engine => {
@@ -202,105 +199,92 @@ impl Engine {
         } else {
             Outcome::Value(value)
         };
-        let event = self.finished(tid, *calling, outcome, &TraceeMemory::of(tid));
-        match event {
-            Some(event) => {
-                if event.call.row.role == Role::IoUring {
-                    self.notice_io_uring(&event);
+        let told = self.finished(tid, calling, outcome, &TraceeMemory::of(tid));
+        match told {
+            Some(calling) => {
+                if calling.entry.row.role == Role::IoUring {
+                    self.notice_io_uring(&calling);
                 }
-                self.go_on(stopped, Some(Event::Call(Box::new(event))), value)
+                self.go_on(stopped, Some(calling), value)
             }
             None => self.go_on(stopped, None, value),
         }
     }
 
     /// A thread's call ended with the thread.
-    pub(super) fn call_cut_off(&mut self, tid: i32, calling: Calling) {
-        if let Some(event) = self.finished(tid, calling, Outcome::Unfinished, &NoMemory) {
-            self.outbox.send(Event::Call(Box::new(event)), None);
+    pub(super) fn call_cut_off(&mut self, tid: i32, calling: Box<Calling>) {
+        if let Some(calling) = self.finished(tid, calling, Outcome::Unfinished, &NoMemory) {
+            self.outbox.send_call(calling, None);
         }
     }
 
-    /// Books what the call did, and tells it where it is wanted.
+    /// Books what the call did, and copies what there is to tell of it where it is wanted.
     fn finished(
         &mut self,
         tid: i32,
-        calling: Calling,
+        mut calling: Box<Calling>,
         outcome: Outcome,
         memory: &dyn Memory,
-    ) -> Option<CallEvent> {
-        let end = self.now();
-        let mut call = match calling.early {
-            Some(early) => Call { outcome, ..early },
-            None => finish(&calling.entry, outcome, memory, self.config.limits),
-        };
+    ) -> Option<Box<Calling>> {
+        calling.leave(self.now(), outcome, memory, self.config.limits);
+        let call = calling.outline();
         let thread = self.tracees.threads.get_mut(&tid)?;
         let pid = thread.pid;
-        let mut sockets = calling.before;
-        let mut released = calling.released;
-        let mut denied = false;
+        (calling.pid, calling.tid) = (pid, tid);
         if call.raw.number != libc::SYS_close as u64 {
-            let effects = effects(&call);
+            let Calling {
+                effects, changes, ..
+            } = &mut *calling;
+            effects.clear();
+            add_effects(&call, effects);
             if effects.contains(&Effect::UnsharesTable) {
                 thread.table = self.descriptors.unshare(thread.table);
             }
             let look = |fd| procfs::look(tid, fd);
-            let changes = self.descriptors.apply(thread.table, &effects, &look);
-            denied = changes.denied;
-            sockets.extend(changes.sockets);
-            released.extend(changes.released);
+            self.descriptors.book(thread.table, effects, &look, changes);
         }
-        sockets.extend(calling.subject);
         let table = thread.table;
-        if denied {
+        if calling.changes.denied {
             self.say_opaque(pid);
         }
+        let mut sockets = std::mem::take(&mut calling.changes.sockets);
+        sockets.extend(calling.subject);
         self.meet_unknown(tid, &call, &mut sockets);
-        let mut fds = Vec::new();
-        call.args
-            .iter()
-            .for_each(|arg| collect_fds(&arg.value, &mut fds));
-        for fd in &fds {
-            if !sockets.iter().any(|(known, _)| known == fd) {
-                sockets.extend(
-                    self.descriptors
-                        .socket(table, *fd)
-                        .map(|socket| (*fd, socket)),
-                );
+        calling.each_descriptor(&call, |fd| {
+            if !sockets.iter().any(|(known, _)| *known == fd) {
+                let socket = self.descriptors.socket(table, fd);
+                sockets.extend(socket.map(|socket| (fd, socket)));
             }
-        }
+        });
         sockets.dedup();
-        if !self.wanted(pid, &call, !sockets.is_empty()) && !self.used_after_close(table, &call) {
+        let wanted = self.wanted(pid, &call, !sockets.is_empty());
+        calling.changes.sockets = sockets;
+        if !wanted && !self.used_after_close(table, &call) {
+            self.outbox.reuse(calling);
             return None;
         }
-        let mut descriptors: Vec<(i32, Descriptor)> = sockets
-            .into_iter()
-            .map(|(fd, socket)| (fd, Descriptor::Socket(socket)))
-            .collect();
         if self.config.all_descriptors {
-            fds.extend(
-                call.outcome
-                    .value()
-                    .filter(|_| call.row.role == Role::File)
-                    .map(|fd| fd as i32),
-            );
-            descriptors.extend(calling.files);
-            for fd in fds {
-                if !descriptors.iter().any(|(known, _)| *known == fd) {
-                    descriptors.extend(file(tid, fd));
-                }
+            self.note_files(&call, &mut calling);
+        }
+        Some(calling)
+    }
+
+    /// Notes what those of a call's descriptors are that are no sockets.
+    fn note_files(&self, call: &Call, calling: &mut Calling) {
+        let mut fds = Vec::new();
+        calling.each_descriptor(call, |fd| fds.push(fd));
+        let made = call.outcome.value().filter(|_| call.row.role == Role::File);
+        fds.extend(made.map(|fd| fd as i32));
+        for fd in fds {
+            let socket = calling
+                .changes
+                .sockets
+                .iter()
+                .any(|(known, _)| *known == fd);
+            if !socket && !calling.files.iter().any(|(known, _)| *known == fd) {
+                calling.files.extend(file(calling.tid, fd));
             }
         }
-        call.args.shrink_to_fit();
-        Some(CallEvent {
-            pid,
-            tid,
-            start: calling.start,
-            end,
-            call,
-            descriptors,
-            released,
-        })
     }
 
     /// A call that only sockets can make succeeded on a descriptor that the table does not know: it came by a way that no call shows
@@ -378,16 +362,16 @@ impl Engine {
         }
     }
 
-    fn notice_io_uring(&mut self, event: &CallEvent) {
+    fn notice_io_uring(&mut self, calling: &Calling) {
         let refused = self.config.refuse_io_uring;
-        let Some(process) = self.tracees.processes.get_mut(&event.pid) else {
+        let Some(process) = self.tracees.processes.get_mut(&calling.pid) else {
             return;
         };
         let news = !std::mem::replace(&mut process.uses_io_uring, true);
-        if news && (refused || event.call.outcome.value().is_some()) {
+        if news && (refused || calling.outcome.value().is_some()) {
             let notice = Notice::IoUring {
-                pid: event.pid,
-                time: event.end,
+                pid: calling.pid,
+                time: calling.end,
                 refused,
             };
             self.outbox.send(Event::Notice(notice), None);
@@ -414,16 +398,13 @@ impl Engine {
                     &TraceeMemory::of(*tid),
                     limits,
                 );
-                let mut fds = Vec::new();
-                call.args
-                    .iter()
-                    .for_each(|arg| collect_fds(&arg.value, &mut fds));
-                fds.retain(|fd| calling.subject.is_none_or(|(subject, _)| subject != *fd));
-                let others = fds
-                    .into_iter()
-                    .filter_map(|fd| Some((fd, self.descriptors.socket(thread.table, fd)?)));
-                let sockets: Vec<(i32, Socket)> =
-                    calling.subject.into_iter().chain(others).collect();
+                let mut sockets: Vec<(i32, Socket)> = calling.subject.into_iter().collect();
+                calling.each_descriptor(&call, |fd| {
+                    if calling.subject.is_none_or(|(subject, _)| subject != fd) {
+                        let socket = self.descriptors.socket(thread.table, fd);
+                        sockets.extend(socket.map(|socket| (fd, socket)));
+                    }
+                });
                 waiting.push((thread.pid, *tid, calling.start, call, sockets));
             }
         }
@@ -527,26 +508,6 @@ impl Undo {
                 Ok(())
             }
         }
-    }
-}
-
-/// The descriptors in a value, as many as an event names.
-fn collect_fds(value: &Value, found: &mut Vec<i32>) {
-    if found.len() >= DESCRIPTORS {
-        return;
-    }
-    match value {
-        Value::Fd(fd) if *fd >= 0 => found.push(*fd),
-        Value::List { items, .. } => items.iter().for_each(|item| collect_fds(item, found)),
-        Value::Struct(fields) => fields
-            .iter()
-            .for_each(|(_, value)| collect_fds(value, found)),
-        Value::Changed(before, after) => {
-            collect_fds(before, found);
-            collect_fds(after, found);
-        }
-        Value::Wrapped(_, inner) => collect_fds(inner, found),
-        _ => {}
     }
 }
 

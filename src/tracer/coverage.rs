@@ -16,6 +16,9 @@ const PATIENCE: u32 = 4;
 /// See [`PATIENCE`].
 const MOST_DOUBLINGS: usize = 6;
 
+/// How many for numbers that sockets have left.
+const LONG_PATIENCE: u32 = 64;
+
 /// From so many filters on, each one covers descriptors ahead of those that are there.
 const EXACT: usize = 8;
 
@@ -93,6 +96,11 @@ impl Coverage {
     pub fn idled(&mut self) -> bool {
         self.idle += 1;
         self.open && self.idle >= PATIENCE << self.additions().min(MOST_DOUBLINGS)
+    }
+
+    /// Whether so many calls have stopped in vain that the filter should cover numbers that sockets have left, too.
+    pub fn is_overdue(&self) -> bool {
+        self.idle >= LONG_PATIENCE
     }
 
     /// The sockets that no filter covered are gone.

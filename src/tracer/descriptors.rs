@@ -3,9 +3,10 @@
 //! Only sockets are kept: a descriptor that is not in its table is no socket. Tables are shared, copied and left as
 //! clone(2), execve(2) and unshare(2) say; what changes them comes as [`Effect`]s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Socket, SocketId};
+use super::numbers::ByNumber;
 use crate::syscall::{Effect, Origin};
 
 /// Names a table.
@@ -35,10 +36,10 @@ const FORMER: usize = 256;
 /// All tables, and how many descriptors lead to each socket.
 #[derive(Debug, Default)]
 pub struct Descriptors {
-    tables: HashMap<TableId, Table>,
-    references: HashMap<SocketId, (Socket, usize)>,
+    tables: ByNumber<TableId, Table>,
+    references: ByNumber<SocketId, (Socket, usize)>,
     /// Descriptors passed in messages (SCM_RIGHTS) that nobody has received yet.
-    in_flight: HashMap<SocketId, usize>,
+    in_flight: ByNumber<SocketId, usize>,
     next: u64,
 }
 
@@ -53,7 +54,7 @@ pub enum Look {
     Denied,
 }
 
-/// What [`Descriptors::apply`] changed.
+/// What [`Descriptors::book`] changed.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Sockets that descriptors led to before, or lead to now.
@@ -62,6 +63,15 @@ pub struct Changes {
     pub released: Vec<SocketId>,
     /// Whether the kernel refused to say what a descriptor leads to.
     pub denied: bool,
+}
+
+impl Changes {
+    /// Forgets them, and keeps the room that they took.
+    pub fn clear(&mut self) {
+        self.sockets.clear();
+        self.released.clear();
+        self.denied = false;
+    }
 }
 
 /// Where numbers of our own begin, for sockets whose inode the kernel does not tell; inodes have 32 bits.
@@ -85,7 +95,7 @@ impl Descriptors {
             },
         );
         for (fd, socket, cloexec) in sockets {
-            self.open(id, fd, Slot { socket, cloexec }, &mut Changes::default());
+            self.put(id, fd, Slot { socket, cloexec }, &mut Changes::default());
         }
         id
     }
@@ -201,10 +211,22 @@ impl Descriptors {
         })
     }
 
-    /// The descriptors of a table that are of interest: they lead to sockets, or did.
-    pub fn all(&self, id: TableId) -> impl Iterator<Item = i32> + '_ {
-        let table = self.tables.get(&id).into_iter();
-        table.flat_map(|table| table.slots.keys().chain(&table.former).copied())
+    /// The descriptors of a table that lead to sockets.
+    pub fn open(&self, id: TableId) -> Vec<i32> {
+        let table = self.tables.get(&id);
+        table.map_or_else(Vec::new, |table| table.slots.keys().copied().collect())
+    }
+
+    /// Those that lead to sockets, or did.
+    pub fn open_or_former(&self, id: TableId) -> Vec<i32> {
+        let mut all = self.open(id);
+        all.extend(
+            self.tables
+                .get(&id)
+                .into_iter()
+                .flat_map(|table| &table.former),
+        );
+        all
     }
 
     /// Whether the table holds any socket.
@@ -223,6 +245,18 @@ impl Descriptors {
         look: &dyn Fn(i32) -> Look,
     ) -> Changes {
         let mut changes = Changes::default();
+        self.book(id, effects, look, &mut changes);
+        changes
+    }
+
+    /// [`Self::apply`] that adds what it changed to `changes`.
+    pub fn book(
+        &mut self,
+        id: TableId,
+        effects: &[Effect],
+        look: &dyn Fn(i32) -> Look,
+        changes: &mut Changes,
+    ) {
         for effect in effects {
             match *effect {
                 Effect::Opens {
@@ -230,15 +264,15 @@ impl Descriptors {
                     origin,
                     cloexec,
                 } => {
-                    match self.led_to(id, fd, origin, look, &mut changes) {
-                        Some(socket) => self.open(id, fd, Slot { socket, cloexec }, &mut changes),
-                        None => self.close(id, fd, &mut changes),
+                    match self.led_to(id, fd, origin, look, changes) {
+                        Some(socket) => self.put(id, fd, Slot { socket, cloexec }, changes),
+                        None => self.close(id, fd, changes),
                     }
                     if let (Origin::Elsewhere, Some(socket)) = (origin, self.socket(id, fd)) {
-                        self.arrived(socket, &mut changes);
+                        self.arrived(socket, changes);
                     }
                 }
-                Effect::Closes { fd } => self.close(id, fd, &mut changes),
+                Effect::Closes { fd } => self.close(id, fd, changes),
                 Effect::ClosesRange { first, last } => {
                     for fd in self.range(id, first, last) {
                         // Another thread may have been given the number since.
@@ -247,7 +281,7 @@ impl Descriptors {
                                 .socket(id, fd)
                                 .is_some_and(|socket| look(fd) == Look::Socket(socket.id));
                         if !taken {
-                            self.close(id, fd, &mut changes);
+                            self.close(id, fd, changes);
                         }
                     }
                 }
@@ -275,7 +309,6 @@ impl Descriptors {
                 Effect::UnsharesTable => {}
             }
         }
-        changes
     }
 
     /// The socket that a new descriptor leads to.
@@ -338,7 +371,7 @@ impl Descriptors {
         for (fd, socket, cloexec) in sockets {
             if self.socket(id, fd).is_none_or(|known| known.id != socket) {
                 let socket = self.known(socket);
-                self.open(id, fd, Slot { socket, cloexec }, &mut changes);
+                self.put(id, fd, Slot { socket, cloexec }, &mut changes);
             }
         }
     }
@@ -384,7 +417,7 @@ impl Descriptors {
         )
     }
 
-    fn open(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
+    fn put(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
         // The new reference comes first: dup2 of a descriptor onto another of the same socket releases nothing.
         self.refer(slot.socket);
         let Some(table) = self.tables.get_mut(&id) else {

@@ -14,8 +14,9 @@ use super::outbox::{Held, Outbox};
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::signals::Signals;
-use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited, wait, wait_now};
+use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{Doing, Process, Tracees};
+use super::turns::Turns;
 use crate::syscall::{Call, Limits, Selection};
 
 /// How calls are made to stop.
@@ -53,9 +54,6 @@ pub struct Config {
 
 /// A call in flight is reported once it has blocked for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
-
-/// How many stops are dealt with before anything else is looked at.
-const BATCH: usize = 256;
 
 /// A program that is about to begin.
 #[derive(Debug)]
@@ -159,26 +157,6 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
     })
 }
 
-/// All that has happened by now, the `first` of it given. Each thread stands in it once at most, so each gets its turn, however busy
-/// the others are.
-fn collect(first: Waited, batch: &mut Vec<Waited>) {
-    let mut next = first;
-    loop {
-        if let Waited::Stopped(stopped, _) = &next {
-            // The number has been taken over by an execve: whatever stopped under it before is gone.
-            batch.retain(|earlier| !matches!(earlier, Waited::Stopped(other, _) if other.tid() == stopped.tid()));
-        }
-        batch.push(next);
-        if batch.len() >= BATCH {
-            return;
-        }
-        match wait_now() {
-            Waited::Nothing | Waited::Interrupted => return,
-            more => next = more,
-        }
-    }
-}
-
 /// The tracer of one program and all that it starts.
 #[derive(Debug)]
 pub struct Engine {
@@ -194,6 +172,8 @@ pub struct Engine {
     pub(super) start: Coverage,
     /// Whether a process may install filters as long as it keeps its privilege only.
     pub(super) privileged: bool,
+    /// Whether we are root.
+    pub(super) root: bool,
     pub(super) signals: Signals,
     /// New threads whose maker has not yet said that it made them, and since when they wait.
     pub(super) newborn: HashMap<i32, (Stopped, Stop, Instant)>,
@@ -242,6 +222,7 @@ impl Engine {
             filters: 0,
             start: trace.coverage,
             privileged: trace.privileged,
+            root: nix::unistd::geteuid().is_root(),
             signals: Signals::new(trace.decoy),
             newborn: HashMap::new(),
             stillborn: HashMap::new(),
@@ -272,7 +253,7 @@ impl Engine {
         let name = procfs::name(pid);
         let mut process = Process::named(name.clone(), false, self.start.clone());
         // Beyond root nobody keeps a privilege through execve.
-        if self.privileged && !nix::unistd::geteuid().is_root() {
+        if self.privileged && !self.root {
             process.call_by_call = true;
         }
         self.tracees.add(pid, pid, table, || process);
@@ -299,23 +280,18 @@ impl Engine {
     /// is closed and `left_behind` called once, and what runs on is the program's children, unseen.
     pub fn run(mut self, left_behind: impl FnOnce(Status)) -> Finished {
         let mut left_behind = (!self.config.stay_for_children).then_some(left_behind);
-        let mut batch = Vec::new();
+        let mut turns = Turns::default();
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
-            match wait() {
-                Waited::Nothing => break,
-                Waited::Interrupted => {}
-                first => collect(first, &mut batch),
-            }
-            for waited in batch.drain(..) {
-                match waited {
-                    Waited::Stopped(stopped, stop) => {
-                        self.stops += 1;
-                        // A thread that was killed meanwhile says so by a later wait.
-                        let _gone: Result<(), Gone> = self.stopped(stopped, stop);
-                    }
-                    Waited::Ended(tid, status) => self.thread_ended(tid, status),
-                    Waited::Interrupted | Waited::Nothing => {}
+            let alone = self.tracees.threads.len() + self.newborn.len() == 1;
+            match turns.next(alone) {
+                Waited::Stopped(stopped, stop) => {
+                    self.stops += 1;
+                    // A thread that was killed meanwhile says so by a later wait.
+                    let _gone: Result<(), Gone> = self.stopped(stopped, stop);
                 }
+                Waited::Ended(tid, status) => self.thread_ended(tid, status),
+                Waited::Interrupted => {}
+                Waited::Nothing => break,
             }
             // Looked at each time: where stops never cease, no wait is ever interrupted.
             if self.alarm.is_ringing() {
@@ -492,6 +468,8 @@ impl Engine {
             || thread.sandboxes
             || process.is_some_and(|process| process.call_by_call || process.coverage.is_open());
         thread.free = self.filtered && !to_call;
+        // Let run at its entry, the call has no exit stop that would say so.
+        thread.entered &= !thread.free;
         match thread.free {
             true => Resume::Free,
             false => Resume::ToCall,

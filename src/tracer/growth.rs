@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use super::abi;
+use super::calling::Calling;
 use super::coverage::Scope;
+use super::descriptors::{Descriptors, TableId};
 use super::engine::Engine;
 use super::event::{Event, Notice};
 use super::filter;
@@ -17,29 +19,40 @@ use crate::syscall::{Memory, Raw};
 /// The errors by which the kernel says that a call is to be made once more (include/linux/errno.h).
 const RESTARTS: RangeInclusive<i64> = -516..=-512;
 
+/// Why a process can have no more filters.
+const GIVES_UP: &str = "it gives privileges up";
+/// See [`GIVES_UP`].
+const SHARES: &str = "it shares its descriptors with another process";
+
 impl Engine {
-    /// A call with that result is over. Its thread runs on as soon as `event` is on its way; but its process may get a filter first.
+    /// A call with that result is over. Its thread runs on as soon as what is `told` of it is on its way; but its process may get a
+    /// filter first.
     pub(super) fn go_on(
         &mut self,
         stopped: Stopped,
-        event: Option<Event>,
+        told: Option<Box<Calling>>,
         value: i64,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let idle = event.is_none() && !RESTARTS.contains(&value);
+        let idle = told.is_none() && !RESTARTS.contains(&value);
         if self.wants_filter(tid, idle)
             && let Some(scope) = self.next_scope(tid)
         {
-            return self.inject(stopped, scope, Then::GoOn(event));
+            return self.inject(stopped, scope, Then::GoOn(told));
         }
-        match event {
-            Some(event) => {
+        self.tell_call(stopped, told);
+        Ok(())
+    }
+
+    /// Runs a thread on, as soon as the call that it has made is on its way.
+    pub(super) fn tell_call(&mut self, stopped: Stopped, told: Option<Box<Calling>>) {
+        match told {
+            Some(calling) => {
                 let held = self.hold(stopped, 0);
-                self.outbox.send(event, Some(held));
+                self.outbox.send_call(calling, Some(held));
             }
             None => self.resume(stopped, 0),
         }
-        Ok(())
     }
 
     /// Whether the thread's process should have a further filter now. `idle` says that a call stopped in vain.
@@ -48,7 +61,6 @@ impl Engine {
             return false;
         };
         let (pid, table) = (thread.pid, thread.table);
-        let beside = self.runs_freely_beside(pid, tid);
         let Some(process) = self.tracees.processes.get_mut(&pid) else {
             return false;
         };
@@ -59,19 +71,27 @@ impl Engine {
         }
         if news {
             coverage.opened();
-            return beside;
+            return self.runs_freely_beside(pid, tid);
         }
         idle && coverage.idled()
     }
 
     /// What the next filter of the process should cover; nothing where the sockets for which it was wanted are gone.
     fn next_scope(&mut self, tid: i32) -> Option<Scope> {
-        let members = self.missing(tid)?;
-        if members.is_empty() {
-            self.process_of(tid)?.coverage.settled();
+        let pid = self.tracees.threads.get(&tid)?.pid;
+        let beside = self.runs_freely_beside(pid, tid);
+        let open = self.missing(tid, Descriptors::open)?;
+        let all = self.missing(tid, Descriptors::open_or_former)?;
+        let coverage = &mut self.process_of(tid)?.coverage;
+        if all.is_empty() {
+            coverage.settled();
             return None;
         }
-        Some(Scope::Members(members))
+        // The number of a closed socket is soon a file's, as a rule, and then of no interest any more.
+        match beside || coverage.is_overdue() {
+            true => Some(Scope::Members(all)),
+            false => (!open.is_empty()).then_some(Scope::Members(open)),
+        }
     }
 
     /// A filter is in force in the thread's process. Others may have made sockets while it was being installed.
@@ -80,15 +100,20 @@ impl Engine {
         if let Some(process) = self.process_of(tid) {
             process.coverage.added(scope);
         }
-        if self.missing(tid).is_some_and(|missing| !missing.is_empty())
+        let missing = self.missing(tid, Descriptors::open_or_former);
+        if missing.is_some_and(|missing| !missing.is_empty())
             && let Some(process) = self.process_of(tid)
         {
             process.coverage.opened();
         }
     }
 
-    /// The descriptors that lead to sockets, or did, and that no filter of the process covers, as a filter would name them.
-    fn missing(&self, tid: i32) -> Option<Vec<RangeInclusive<u32>>> {
+    /// Those descriptors that no filter of the process covers, as a filter would name them.
+    fn missing(
+        &self,
+        tid: i32,
+        of: fn(&Descriptors, TableId) -> Vec<i32>,
+    ) -> Option<Vec<RangeInclusive<u32>>> {
         let pid = self.tracees.threads.get(&tid)?.pid;
         let process = self.tracees.processes.get(&pid)?;
         let threads = process.threads.iter();
@@ -98,7 +123,7 @@ impl Engine {
         for table in tables {
             if !seen.contains(&table) {
                 seen.push(table);
-                fds.extend(self.descriptors.all(table));
+                fds.extend(of(&self.descriptors, table));
             }
         }
         fds.sort_unstable();
@@ -116,35 +141,45 @@ impl Engine {
         })
     }
 
-    /// Whether the call that begins takes away the means of installing filters where they are needed: after it the process may have
-    /// a filter of its own, no privilege, or share its descriptors with another process, whose filters are not its own.
-    pub(super) fn is_last_chance(&self, tid: i32, raw: &Raw) -> bool {
-        let thread = self.tracees.threads.get(&tid);
-        let process = thread.and_then(|thread| self.tracees.processes.get(&thread.pid));
-        let adapts = process.is_some_and(|process| {
-            self.filtered
-                && !process.call_by_call
-                && !process.hidden
-                && !process.coverage.is_everything()
-        });
+    /// Why the call that begins takes away the means of installing filters where they are needed, if it does: after it the process may
+    /// have a filter of its own, no privilege, or share its descriptors with another process, whose filters are not its own.
+    pub(super) fn last_chance(&self, tid: i32, raw: &Raw) -> Option<&'static str> {
+        let thread = self.tracees.threads.get(&tid)?;
+        let process = self.tracees.processes.get(&thread.pid)?;
+        let grows = !process.call_by_call && !process.hidden && !process.coverage.is_everything();
+        if !self.filtered || !grows {
+            return None;
+        }
         // Not 0, and not -1, which leaves the number as it is.
         let other_user = |number: u64| ![0, u32::MAX].contains(&(number as u32));
-        adapts
-            && match raw.number as libc::c_long {
-                libc::SYS_seccomp | libc::SYS_prctl => sets_filter(raw),
-                libc::SYS_setuid => self.privileged && other_user(raw.args[0]),
-                libc::SYS_setreuid | libc::SYS_setresuid => {
-                    self.privileged && other_user(raw.args[1])
-                }
-                libc::SYS_capset => self.privileged,
-                libc::SYS_clone => shares_only_descriptors(raw.args[0]),
-                libc::SYS_clone3 => {
-                    let mut flags = [0; 8];
-                    let read = TraceeMemory::of(tid).read(raw.args[0], &mut flags);
-                    read == flags.len() && shares_only_descriptors(u64::from_ne_bytes(flags))
-                }
-                _ => false,
+        let (is_last, why) = match raw.number as libc::c_long {
+            libc::SYS_seccomp | libc::SYS_prctl => (sets_filter(raw), "it makes a filter itself"),
+            libc::SYS_setuid => (other_user(raw.args[0]), GIVES_UP),
+            libc::SYS_setreuid | libc::SYS_setresuid => (other_user(raw.args[1]), GIVES_UP),
+            libc::SYS_capset => (true, GIVES_UP),
+            libc::SYS_clone => (shares_only_descriptors(raw.args[0]), SHARES),
+            libc::SYS_clone3 => {
+                let mut flags = [0; 8];
+                let read = TraceeMemory::of(tid).read(raw.args[0], &mut flags);
+                let flags = u64::from_ne_bytes(flags);
+                (read == 8 && shares_only_descriptors(flags), SHARES)
             }
+            _ => return None,
+        };
+        (is_last && (why != GIVES_UP || self.privileged)).then_some(why)
+    }
+
+    /// A process that has its last chance gets a filter by which all calls stop that could concern a socket; then its thread makes the
+    /// call that it was about to make.
+    pub(super) fn take_last_chance(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
+        if let Some(process) = self.process_of(stopped.tid()) {
+            let text = format!(
+                "{} goes on with calls stopped by number: {why}",
+                process.name
+            );
+            self.remark(text);
+        }
+        self.inject(stopped, Scope::Everything, Then::Call)
     }
 
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,

@@ -6,9 +6,9 @@
 
 use super::abi::{self, Registers};
 use super::bpf::Filter;
+use super::calling::Calling;
 use super::coverage::Scope;
 use super::engine::Engine;
-use super::event::Event;
 use super::filter::{SCRATCH, SCRATCH_SIZE, addition};
 use super::memory::TraceeMemory;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
@@ -49,8 +49,8 @@ enum Call {
 /// What comes after our calls.
 #[derive(Debug)]
 pub enum Then {
-    /// The thread stood at its call's exit: it runs on, as soon as this event is on its way.
-    GoOn(Option<Event>),
+    /// The thread stood at its call's exit: it runs on, as soon as what is told of that call is on its way.
+    GoOn(Option<Box<Calling>>),
     /// It stood at its call's entry, and has that call still to make.
     Call,
 }
@@ -72,7 +72,7 @@ impl Engine {
         };
         let scratch = process.scratch;
         let filter = addition(&scope, !process.coverage.waits());
-        // From here on the event is safe, should the thread be killed.
+        // From here on what is told is safe, should the thread be killed.
         let injection = thread.injection.insert(Box::new(Injection {
             scope,
             filter,
@@ -126,8 +126,8 @@ impl Engine {
 
     /// A thread ends amid our calls: what it did before is told all the same.
     pub(super) fn injection_cut_off(&mut self, injection: Injection) {
-        if let Then::GoOn(Some(event)) = injection.then {
-            self.outbox.send(event, None);
+        if let Then::GoOn(Some(calling)) = injection.then {
+            self.outbox.send_call(calling, None);
         }
     }
 
@@ -269,11 +269,8 @@ impl Engine {
             thread.entered = false;
         }
         match injection.then {
-            Then::GoOn(Some(event)) => {
-                let held = self.hold(stopped, 0);
-                self.outbox.send(event, Some(held));
-            }
-            Then::GoOn(None) | Then::Call => self.resume(stopped, 0),
+            Then::GoOn(told) => self.tell_call(stopped, told),
+            Then::Call => self.resume(stopped, 0),
         }
         restored
     }

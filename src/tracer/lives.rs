@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::abi;
 use super::engine::Engine;
 use super::event::{Change, Event, Notice, Status};
 use super::outbox::Held;
@@ -79,7 +80,8 @@ impl Engine {
         } else {
             self.descriptors.copy(table)
         };
-        let name = procfs::name(child);
+        // What fork(2) and clone(2) make has its maker's name.
+        let name = process.map_or_else(|| procfs::name(child), |process| process.name.clone());
         self.tracees.add(child, pid, table, || {
             let mut process = Process::named(name.clone(), hidden, coverage);
             process.scratch = scratch;
@@ -177,7 +179,7 @@ impl Engine {
             if let Some(Doing::Calling(calling)) =
                 leader.map(|leader| std::mem::take(&mut leader.doing))
             {
-                self.call_cut_off(pid, *calling);
+                self.call_cut_off(pid, calling);
             }
             if let Some(leader) = self.tracees.threads.remove(&pid) {
                 if let Some(injection) = leader.injection {
@@ -211,13 +213,17 @@ impl Engine {
         if bytes.is_empty() {
             self.say_opaque(pid);
         }
-        if procfs::is_32_bit(pid) && !self.tracees.hidden(pid) {
+        let registers = stopped.registers();
+        if registers.is_ok_and(|registers| abi::is_32_bit(&registers)) && !self.tracees.hidden(pid)
+        {
             let text = format!(
                 "{name}[{pid}] is a 32-bit program: its calls are not decoded, and not shown"
             );
             self.outbox.send(Event::Notice(Notice::Text(text)), None);
         }
-        if privilege::lost(pid) && !self.tracees.hidden(pid) {
+        // Where the tracer is privileged, so is what it traces.
+        let may_lose = !(self.privileged && self.root);
+        if may_lose && privilege::lost(pid) && !self.tracees.hidden(pid) {
             let path = String::from_utf8_lossy(&bytes).into_owned();
             self.outbox
                 .send(Event::Notice(Notice::PrivilegeLost { pid, path }), None);
@@ -248,7 +254,7 @@ impl Engine {
             return;
         };
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
-            self.call_cut_off(tid, *calling);
+            self.call_cut_off(tid, calling);
         }
         let Some((mut thread, process)) = self.tracees.remove(tid) else {
             return;

@@ -1,6 +1,7 @@
 //! The tracee's memory, by process_vm_readv(2): no stop and no ptrace request a word.
 
 use crate::syscall::Memory;
+use crate::syscall::memory::Piece;
 
 /// The address space of a thread. A thread that runs may be read too: what it changes meanwhile is its own affair.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +66,60 @@ impl Memory for TraceeMemory {
         }
         done
     }
+
+    fn gather(&self, pieces: &mut [Piece], bytes: &mut [u8]) {
+        let mut rest = pieces;
+        while !rest.is_empty() {
+            let count = rest.len().min(RANGES);
+            let mut read = gather_some(self.tid, &rest[..count], bytes);
+            let mut whole = 0;
+            while whole < count && read >= rest[whole].len {
+                rest[whole].read = rest[whole].len;
+                read -= rest[whole].len;
+                whole += 1;
+            }
+            if let Some(bad) = rest[..count].get_mut(whole) {
+                // The kernel gives up at the first bad page; what lies behind it is asked for anew.
+                bad.read = self.read(bad.address, &mut bytes[bad.place()]);
+                whole += 1;
+            }
+            rest = &mut rest[whole..];
+        }
+    }
+}
+
+/// How many ranges one read gathers.
+const RANGES: usize = 64;
+
+/// Reads the beginnings of up to [`RANGES`] pieces by one call, up to where the first bad page is; how many bytes that were.
+fn gather_some(tid: i32, pieces: &[Piece], bytes: &mut [u8]) -> usize {
+    let Some((first, last)) = pieces.first().zip(pieces.last()) else {
+        return 0;
+    };
+    let buffer = &mut bytes[first.at..last.place().end];
+    let local = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let mut remote = [libc::iovec {
+        iov_base: std::ptr::null_mut(),
+        iov_len: 0,
+    }; RANGES];
+    for (range, piece) in remote.iter_mut().zip(pieces) {
+        range.iov_base = piece.address as *mut libc::c_void;
+        range.iov_len = piece.len;
+    }
+    let count = pieces.len().min(RANGES) as libc::c_ulong;
+    // SAFETY: local describes `buffer`, which is ours to fill; the remote ranges are addresses in the tracee, which the kernel checks.
+    let read =
+        unsafe { libc::process_vm_readv(tid, &raw const local, 1, remote.as_ptr(), count, 0) };
+    usize::try_from(read).unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::syscall::Snapshot;
 
     #[test]
     fn reads_up_to_the_bad_page_and_no_further() {
@@ -98,5 +148,23 @@ mod tests {
         assert_eq!(memory.read(base + 4096, &mut buffer), 0);
         assert_eq!(memory.read(u64::MAX - 10, &mut buffer), 0);
         assert_eq!(memory.read(0, &mut buffer), 0);
+
+        // Many pieces at once, good and bad ones in turns.
+        let mut snapshot = Snapshot::default();
+        for at in 0..200 {
+            snapshot.want(base + at, 8);
+            snapshot.want(base + 4090, 16);
+            snapshot.want(base + 5000, 4);
+        }
+        snapshot.want(base + 4000, 96);
+        snapshot.want(u64::MAX - 3, 8);
+        assert!(snapshot.fill(&memory));
+        for at in 0..200 {
+            assert_eq!(snapshot.copied(base + at, 8), [7; 8]);
+        }
+        assert_eq!(snapshot.copied(base + 4090, 16), [7; 6]);
+        assert_eq!(snapshot.copied(base + 5000, 4), []);
+        assert_eq!(snapshot.copied(base + 4000, 96), [7; 96]);
+        assert_eq!(snapshot.copied(u64::MAX - 3, 8), []);
     }
 }

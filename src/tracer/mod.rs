@@ -5,6 +5,7 @@
 pub mod abi;
 pub mod alarm;
 pub mod bpf;
+mod calling;
 mod calls;
 pub mod coverage;
 mod decoy;
@@ -19,13 +20,17 @@ mod inject;
 pub mod launch;
 mod lives;
 pub mod memory;
+mod numbers;
 pub mod outbox;
 mod privilege;
 pub mod procfs;
 mod program;
 pub mod signals;
+#[cfg(test)]
+mod steady;
 pub mod stopped;
 mod tracees;
+mod turns;
 
 pub use engine::{Clock, Config, Engine, Finished, Mechanism, Trace, start};
 pub use program::{LaunchError, Program};

@@ -2,19 +2,26 @@
 //!
 //! When it is full, threads stay stopped until there is room, and nothing is lost; the tracer itself never blocks on it.
 //! Where output keeps step with the program, a thread runs on only when its event has been dealt with.
+//!
+//! Calls travel as they were copied and are decoded at the output's end; their boxes then come back for other calls.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use super::calling::Calling;
 use super::event::Event;
 use super::stopped::{Resume, Stopped};
 
 /// How many events may wait for the output.
 const CAPACITY: usize = 4096;
+
+/// How long the output waits for further events before it sleeps. To wake it costs the tracer more than the rest of an event.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A stopped thread, and how it is to run on once its event is on its way.
 #[derive(Debug)]
@@ -34,23 +41,39 @@ impl Held {
     }
 }
 
+/// What travels.
+#[derive(Debug)]
+enum Parcel {
+    /// A call that is over.
+    Call(Box<Calling>),
+    /// Anything else.
+    Event(Event),
+}
+
 #[derive(Debug, Default)]
 struct Progress {
     /// How many events the output has dealt with.
     done: AtomicU64,
     /// Whether the tracer holds threads that wait for it.
     awaited: AtomicBool,
+    /// The output's thread.
+    output: OnceLock<Thread>,
 }
 
 /// The tracer's end.
 #[derive(Debug)]
 pub struct Outbox {
-    sender: Option<SyncSender<Event>>,
+    sender: Option<SyncSender<Parcel>>,
+    /// The boxes of calls that were told.
+    returned: Receiver<Box<Calling>>,
+    /// Those of calls that nobody wanted to be told.
+    #[expect(clippy::vec_box, reason = "they go on as boxes")]
+    spare: Vec<Box<Calling>>,
     sent: u64,
     keep_step: bool,
     progress: Arc<Progress>,
     /// Events that found no room, in their order, with the threads that wait for it.
-    backlog: VecDeque<(Event, Option<Held>)>,
+    backlog: VecDeque<(Parcel, Option<Held>)>,
     /// Threads that wait until the event of that count is dealt with, in order.
     in_step: VecDeque<(u64, Held)>,
 }
@@ -59,7 +82,8 @@ pub struct Outbox {
 #[derive(Debug)]
 pub struct Inbox {
     keep_step: bool,
-    receiver: Receiver<Event>,
+    receiver: Receiver<Parcel>,
+    returns: SyncSender<Box<Calling>>,
     progress: Arc<Progress>,
     alarm: Alarm,
 }
@@ -67,9 +91,12 @@ pub struct Inbox {
 /// Both ends of a queue. With `keep_step`, a thread waits until its event has been dealt with.
 pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
     let (sender, receiver) = sync_channel(CAPACITY);
+    let (returns, returned) = sync_channel(CAPACITY);
     let progress = Arc::new(Progress::default());
     let outbox = Outbox {
         sender: Some(sender),
+        returned,
+        spare: Vec::new(),
         sent: 0,
         keep_step,
         progress: Arc::clone(&progress),
@@ -81,6 +108,7 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         Inbox {
             keep_step,
             receiver,
+            returns,
             progress,
             alarm,
         },
@@ -90,9 +118,30 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
 impl Outbox {
     /// Sends an event; `held` runs on as soon as it may.
     pub fn send(&mut self, event: Event, held: Option<Held>) {
+        self.post(Parcel::Event(event), held);
+    }
+
+    /// Sends a call that is over, as [`Self::send`] does with an event.
+    pub fn send_call(&mut self, calling: Box<Calling>, held: Option<Held>) {
+        self.post(Parcel::Call(calling), held);
+    }
+
+    /// A box for a call that begins, if one is free.
+    pub fn spare(&mut self) -> Option<Box<Calling>> {
+        self.spare.pop().or_else(|| self.returned.try_recv().ok())
+    }
+
+    /// Takes the box of a call that is not to be told.
+    pub fn reuse(&mut self, calling: Box<Calling>) {
+        if calling.is_lean() {
+            self.spare.push(calling);
+        }
+    }
+
+    fn post(&mut self, parcel: Parcel, held: Option<Held>) {
         if self.backlog.is_empty() {
-            if let Some((event, held)) = self.try_send(event, held) {
-                self.backlog.push_back((event, held));
+            if let Some(again) = self.try_send(parcel, held) {
+                self.backlog.push_back(again);
                 self.progress.awaited.store(true, Ordering::SeqCst);
             }
             // What the output did before it could know that we wait woke nobody.
@@ -100,13 +149,14 @@ impl Outbox {
                 self.advance();
             }
         } else {
-            self.backlog.push_back((event, held));
+            self.backlog.push_back((parcel, held));
         }
     }
 
     /// Ends the queue; what is sent from now on is dropped. Threads that wait run on.
     pub fn close(&mut self) {
         self.sender = None;
+        self.wake_output();
         self.advance();
     }
 
@@ -132,12 +182,18 @@ impl Outbox {
     pub fn finish(&mut self) {
         self.release();
         if let Some(sender) = self.sender.take() {
-            for (event, _) in self.backlog.drain(..) {
-                if sender.send(event).is_err() {
+            for (parcel, _) in self.backlog.drain(..) {
+                if sender.send(parcel).is_err() {
                     break;
                 }
             }
         }
+        self.wake_output();
+    }
+
+    /// Tells the output that there is nothing more to wait for.
+    fn wake_output(&self) {
+        self.progress.output.get().inspect(|output| output.unpark());
     }
 
     /// Whether there is no room: what can be left out should be.
@@ -147,8 +203,8 @@ impl Outbox {
 
     /// Sends what has found room meanwhile, and resumes the threads that no longer need to wait.
     pub fn advance(&mut self) {
-        while let Some((event, held)) = self.backlog.pop_front() {
-            if let Some(again) = self.try_send(event, held) {
+        while let Some((parcel, held)) = self.backlog.pop_front() {
+            if let Some(again) = self.try_send(parcel, held) {
                 self.backlog.push_front(again);
                 break;
             }
@@ -168,13 +224,13 @@ impl Outbox {
         }
     }
 
-    fn try_send(&mut self, event: Event, held: Option<Held>) -> Option<(Event, Option<Held>)> {
+    fn try_send(&mut self, parcel: Parcel, held: Option<Held>) -> Option<(Parcel, Option<Held>)> {
         let result = match &self.sender {
-            Some(sender) => sender.try_send(event),
-            None => Err(TrySendError::Disconnected(event)),
+            Some(sender) => sender.try_send(parcel),
+            None => Err(TrySendError::Disconnected(parcel)),
         };
         match (result, held) {
-            (Err(TrySendError::Full(event)), held) => return Some((event, held)),
+            (Err(TrySendError::Full(parcel)), held) => return Some((parcel, held)),
             (Err(TrySendError::Disconnected(_)), held) => {
                 // The output has ended (a broken pipe, say): the program goes on without it.
                 self.sender = None;
@@ -202,7 +258,7 @@ impl Inbox {
     /// The next event, or none within `patience`; an error when the tracer is done.
     pub fn next(&self, patience: Duration) -> Result<Option<Event>, Closed> {
         match self.receiver.recv_timeout(patience) {
-            Ok(event) => Ok(Some(event)),
+            Ok(parcel) => Ok(Some(self.unpack(parcel))),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(Closed),
         }
@@ -210,7 +266,33 @@ impl Inbox {
 
     /// The next event, if one is there already.
     pub fn next_now(&self) -> Option<Event> {
-        self.receiver.try_recv().ok()
+        let parcel = self.receiver.try_recv().ok()?;
+        Some(self.unpack(parcel))
+    }
+
+    /// The first of the events that gather within a moment. None where somebody waits for each to be shown.
+    pub fn next_gathered(&self) -> Option<Event> {
+        if self.keep_step {
+            return None;
+        }
+        self.progress.output.get_or_init(thread::current);
+        thread::park_timeout(GATHER);
+        self.next_now()
+    }
+
+    /// The event that came, a call's decoded and its box sent back.
+    fn unpack(&self, parcel: Parcel) -> Event {
+        match parcel {
+            Parcel::Event(event) => event,
+            Parcel::Call(mut calling) => {
+                let event = calling.tell();
+                if calling.is_lean() {
+                    // Where there are enough, it is dropped.
+                    let _ = self.returns.try_send(calling);
+                }
+                Event::Call(Box::new(event))
+            }
+        }
     }
 
     /// Whether threads wait for what they did to be shown.

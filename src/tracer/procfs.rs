@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 
 use super::descriptors::Look;
@@ -62,14 +61,6 @@ fn closes_on_exec(pid: i32, fd: i32) -> bool {
     flags
         .and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok())
         .is_some_and(|flags| flags & libc::O_CLOEXEC != 0)
-}
-
-/// Whether the process runs a 32-bit program (EI_CLASS in the ELF header, elf(5)).
-pub fn is_32_bit(pid: i32) -> bool {
-    let mut header = [0; 5];
-    let read = fs::File::open(format!("/proc/{pid}/exe"))
-        .and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && header == *b"\x7fELF\x01"
 }
 
 /// A field of /proc/PID/status.

@@ -1,12 +1,13 @@
 //! The threads and processes that we trace, and what each is doing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::TableId;
-use super::event::{Descriptor, Nanos, Socket, SocketId};
 use super::inject::Injection;
-use crate::syscall::{Call, Entry};
+use super::numbers::ByNumber;
+use crate::syscall::Entry;
 
 /// What a thread is doing, as far as the tracer cares.
 #[derive(Debug, Default)]
@@ -16,27 +17,6 @@ pub enum Doing {
     Nothing,
     /// In a call that is of interest, from entry to exit.
     Calling(Box<Calling>),
-}
-
-/// A call on its way.
-#[derive(Debug)]
-pub struct Calling {
-    /// Registers and what only the entry can tell.
-    pub entry: Entry,
-    /// When it was entered.
-    pub start: Nanos,
-    /// Whether it has been reported as waiting.
-    pub reported: bool,
-    /// What the call's own descriptor was at its entry.
-    pub subject: Option<(i32, Socket)>,
-    /// What its descriptors were before it closed or replaced them.
-    pub before: Vec<(i32, Socket)>,
-    /// The sockets that it released.
-    pub released: Vec<SocketId>,
-    /// What its descriptors were that are no sockets, where the exit cannot tell.
-    pub files: Vec<(i32, Descriptor)>,
-    /// The call as its entry tells it, where its exit cannot: execve.
-    pub early: Option<Call>,
 }
 
 /// A change of a child-making call's flags, to be undone when the call is over.
@@ -135,9 +115,9 @@ impl Process {
 #[derive(Debug, Default)]
 pub struct Tracees {
     /// By thread number.
-    pub threads: HashMap<i32, Thread>,
+    pub threads: ByNumber<i32, Thread>,
     /// By process number.
-    pub processes: HashMap<i32, Process>,
+    pub processes: ByNumber<i32, Process>,
 }
 
 impl Tracees {

@@ -1,16 +1,17 @@
 //! struct msghdr and struct mmsghdr (sendmsg(2), recvmsg(2), sendmmsg(2), recvmmsg(2)).
 
-use super::payload::Way;
-use super::{Decoder, pointer};
+use super::Decoder;
+use super::payload::{Way, buffers};
+use super::pointer::address_len;
 use crate::syscall::names::socket;
 use crate::syscall::shape::{signed, unsigned};
-use crate::syscall::{Value, control};
+use crate::syscall::{Snapshot, Value, control};
 
 /// sizeof(struct msghdr).
 pub const HEADER: usize = 56;
 
 /// sizeof(struct mmsghdr): a msghdr, msg_len, padding.
-const ELEMENT: usize = 64;
+pub const ELEMENT: usize = 64;
 
 /// UIO_MAXIOV: the kernel takes no more messages at once.
 const MOST_MESSAGES: u64 = 1024;
@@ -60,7 +61,7 @@ impl Decoder<'_> {
     /// One message; `index` is its argument.
     pub fn message(&mut self, index: usize, way: Way) -> Value {
         let address = self.raw(index);
-        let Some(after) = Header::read(&pointer::bytes(self.memory, address, HEADER)) else {
+        let Some(after) = Header::read(&self.memory.bytes(address, HEADER)) else {
             return Value::Pointer(address);
         };
         let before = Header::read(self.kept(index));
@@ -70,16 +71,12 @@ impl Decoder<'_> {
 
     /// An array of messages. Those beyond the limit of items say only how long they were, so that whoever counts bytes sees all of
     /// them; the ones that bring descriptors stay whole, for whoever keeps account of descriptors.
-    pub fn messages(&mut self, index: usize, count: u32, way: Way) -> Value {
+    pub fn messages(&mut self, index: usize, count: usize, way: Way) -> Value {
         let address = self.raw(index);
-        let offered = u64::from(count);
-        // All that were sent or received; where none were, what was offered.
-        let done = self
-            .transferred()
-            .map(|done| done.min(offered).min(MOST_MESSAGES));
-        let read = done.unwrap_or(offered.min(self.limits.items as u64).min(MOST_MESSAGES));
-        let elements = pointer::bytes(self.memory, address, read as usize * ELEMENT);
-        if elements.len() < ELEMENT && read > 0 || address == 0 {
+        let (offered, done) = (u64::from(self.raw(count) as u32), self.done(count));
+        let len = self.messages_len(count);
+        let elements = self.memory.bytes(address, len);
+        if elements.len() < ELEMENT && len > 0 || address == 0 {
             return Value::Pointer(address);
         }
         let mut items = Vec::new();
@@ -90,9 +87,7 @@ impl Decoder<'_> {
             let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
             let control = self.control(&after, transferred, way);
             let mut message = Vec::new();
-            if at < self.limits.items
-                || way == Way::Received && control::descriptors(&control).next().is_some()
-            {
+            if at < self.limits.items || way == Way::Received && brings_descriptors(&control) {
                 let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
                 let fields = self.header(&after, before.as_ref(), control, transferred, way);
                 message.push(("msg_hdr", Value::Struct(fields)));
@@ -104,6 +99,106 @@ impl Decoder<'_> {
             more: offered > items.len() as u64,
             items,
         }
+    }
+
+    /// How many of the messages were sent or received; nothing where none were. `count` is the argument that says how many were offered.
+    fn done(&self, count: usize) -> Option<u64> {
+        let offered = u64::from(self.raw(count) as u32);
+        Some(self.transferred()?.min(offered).min(MOST_MESSAGES))
+    }
+
+    /// How many bytes of the array are read: all that were sent or received; where none were, what was offered.
+    pub fn messages_len(&self, count: usize) -> usize {
+        let offered = u64::from(self.raw(count) as u32);
+        let items = (self.limits.items as u64).min(MOST_MESSAGES);
+        self.done(count).unwrap_or(offered.min(items)) as usize * ELEMENT
+    }
+
+    /// Asks for what the parts of a message point to (level 2), or for its data (level 3).
+    pub fn want_message(&mut self, level: u8, index: usize, way: Way, into: &mut Snapshot) {
+        if let Some(after) = Header::read(into.copied(self.raw(index), HEADER)) {
+            let before = Header::read(self.kept(index));
+            match level {
+                2 => self.want_parts(&after, before.as_ref(), self.transferred(), way, true, into),
+                _ => self.want_buffers(&after, self.transferred(), way, into),
+            }
+        }
+    }
+
+    /// The same for an array of messages.
+    pub fn want_messages(
+        &mut self,
+        level: u8,
+        index: usize,
+        count: usize,
+        way: Way,
+        into: &mut Snapshot,
+    ) {
+        let (address, len, done) = (self.raw(index), self.messages_len(count), self.done(count));
+        for at in 0..len / ELEMENT {
+            let element = into.copied(address, len).get(at * ELEMENT..);
+            let Some(element) = element.and_then(|rest| rest.first_chunk::<ELEMENT>()) else {
+                break;
+            };
+            let Some(after) = Header::read(element) else {
+                break;
+            };
+            let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
+            let first = at < self.limits.items;
+            if level == 2 {
+                let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
+                self.want_parts(&after, before.as_ref(), transferred, way, first, into);
+                continue;
+            }
+            let wanted = self.control_len(&after, transferred, way);
+            let control = || control::decode(into.copied(after.control, wanted), self.limits);
+            if first || way == Way::Received && control().as_ref().is_some_and(brings_descriptors) {
+                self.want_buffers(&after, transferred, way, into);
+            }
+        }
+    }
+
+    /// Asks for name, control messages and vector of a message; without its being told `whole`, only where it may bring descriptors.
+    fn want_parts(
+        &mut self,
+        after: &Header,
+        before: Option<&Header>,
+        transferred: Option<u64>,
+        way: Way,
+        whole: bool,
+        into: &mut Snapshot,
+    ) {
+        let control = self.control_len(after, transferred, way);
+        into.want(after.control, control);
+        if whole || way == Way::Received && control > 0 {
+            if filled(transferred, way) {
+                let len = before.unwrap_or(after).name_len.min(after.name_len);
+                into.want(after.name, address_len(len));
+            }
+            into.want(after.vector, self.vector_len(after.vector_len));
+        }
+    }
+
+    /// Asks for the data of a message.
+    fn want_buffers(
+        &mut self,
+        header: &Header,
+        transferred: Option<u64>,
+        way: Way,
+        into: &mut Snapshot,
+    ) {
+        into.follow(
+            header.vector,
+            self.vector_len(header.vector_len),
+            |vector| self.wanted_of(buffers(vector, transferred, way)),
+        );
+    }
+
+    /// Whether any message of an array of at most `len` bytes has control messages.
+    pub fn any_control(&self, address: u64, len: usize, element: usize) -> bool {
+        let bytes = self.memory.bytes(address, len);
+        let mut headers = bytes.chunks_exact(element).filter_map(Header::read);
+        headers.any(|header| header.control != 0 && header.control_len > 0)
     }
 
     /// The fields of a msghdr. `transferred` as in [`Decoder::vector`].
@@ -145,16 +240,30 @@ impl Decoder<'_> {
 
     /// The control messages of a message.
     fn control(&mut self, header: &Header, transferred: Option<u64>, way: Way) -> Value {
-        let len = usize::try_from(header.control_len).unwrap_or(usize::MAX);
-        let wanted = len.min(LONGEST_CONTROL).min(self.control);
-        if header.control == 0 || wanted == 0 || !filled(transferred, way) {
+        let wanted = self.control_len(header, transferred, way);
+        if wanted == 0 {
             return Value::Pointer(header.control);
         }
-        // What could not be read counts too: a thousand bad pointers are as much work as good ones.
-        self.control -= wanted;
-        let bytes = pointer::bytes(self.memory, header.control, wanted);
+        let bytes = self.memory.bytes(header.control, wanted);
         control::decode(&bytes, self.limits).unwrap_or(Value::Pointer(header.control))
     }
+
+    /// How many bytes of them are read, which are taken off what one call may read. What could not be read counts too: a thousand bad
+    /// pointers are as much work as good ones.
+    fn control_len(&mut self, header: &Header, transferred: Option<u64>, way: Way) -> usize {
+        if header.control == 0 || !filled(transferred, way) {
+            return 0;
+        }
+        let len = usize::try_from(header.control_len).unwrap_or(usize::MAX);
+        let wanted = len.min(LONGEST_CONTROL).min(self.control);
+        self.control -= wanted;
+        wanted
+    }
+}
+
+/// Whether control messages bring descriptors.
+fn brings_descriptors(control: &Value) -> bool {
+    control::descriptors(control).next().is_some()
 }
 
 /// Whether the buffers of a message are of this call: those of a failed or unfinished receive hold what was there before.

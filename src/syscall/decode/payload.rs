@@ -1,6 +1,6 @@
 //! What is sent and received: one buffer, or a vector of them.
 
-use super::{Decoder, pointer};
+use super::Decoder;
 use crate::syscall::shape::unsigned;
 use crate::syscall::{Data, Value};
 
@@ -22,7 +22,12 @@ const IOVEC: usize = 16;
 impl Decoder<'_> {
     /// A buffer handed over: what was taken of it, or, where the call failed or is not over, all that was offered.
     pub fn sent(&mut self, address: u64, len: u64) -> Value {
-        self.data(address, self.transferred().unwrap_or(len).min(len))
+        self.data(address, self.sent_len(len))
+    }
+
+    /// How much of a buffer that was offered has been taken.
+    pub fn sent_len(&self, len: u64) -> u64 {
+        self.transferred().unwrap_or(len).min(len)
     }
 
     /// A buffer to be filled: what came in. (With MSG_TRUNC recv returns more than the buffer could hold.)
@@ -35,21 +40,26 @@ impl Decoder<'_> {
 
     /// Bytes of payload, the first of them as far as the call's limit allows.
     pub fn data(&mut self, address: u64, len: u64) -> Value {
-        let wanted = usize::try_from(len).unwrap_or(usize::MAX).min(self.data);
         if len == 0 && address == 0 {
             return Value::Pointer(0);
         }
-        // What cannot be read counts too: many bad pointers are as much work as good ones.
-        self.data -= wanted;
-        let bytes = if wanted == 0 {
-            Vec::new()
-        } else {
-            pointer::bytes(self.memory, address, wanted)
-        };
+        let wanted = self.afford(len);
+        let bytes = self.memory.bytes(address, wanted);
         if bytes.is_empty() && wanted > 0 {
             return Value::Pointer(address);
         }
-        Value::Data(Data { bytes, len })
+        Value::Data(Data {
+            bytes: bytes.into_owned(),
+            len,
+        })
+    }
+
+    /// How many of so many bytes the call's limit still allows; they are taken off it. What cannot be read counts too: many bad
+    /// pointers are as much work as good ones.
+    pub fn afford(&mut self, len: u64) -> usize {
+        let wanted = usize::try_from(len).unwrap_or(usize::MAX).min(self.data);
+        self.data -= wanted;
+        wanted
     }
 
     /// A vector of buffers, of which `transferred` bytes were sent or received in all (nothing: the call failed, or is not over).
@@ -60,22 +70,16 @@ impl Decoder<'_> {
         transferred: Option<u64>,
         way: Way,
     ) -> Value {
-        let wanted = usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .min(self.limits.items)
-            .min(LONGEST_VECTOR);
-        let vector = pointer::bytes(self.memory, address, wanted * IOVEC);
+        let wanted = self.vector_len(count);
+        let memory = self.memory;
+        let vector = memory.bytes(address, wanted);
         if vector.len() < IOVEC && wanted > 0 || address == 0 {
             return Value::Pointer(address);
         }
-        let mut left = transferred.unwrap_or(u64::MAX);
-        let items = vector.chunks_exact(IOVEC).map(|iovec| {
-            let (base, len) = (unsigned(iovec, 8), unsigned(&iovec[8..], 8));
-            let taken = len.min(left);
-            left -= taken;
-            let value = match way {
-                Way::Received if transferred.is_none() => Value::Pointer(base),
-                _ => self.data(base, taken),
+        let items = buffers(&vector, transferred, way).map(|(base, len, taken)| {
+            let value = match taken {
+                Some(taken) => self.data(base, taken),
+                None => Value::Pointer(base),
             };
             Value::Struct(vec![("iov_base", value), ("iov_len", Value::Unsigned(len))])
         });
@@ -85,4 +89,38 @@ impl Decoder<'_> {
             items,
         }
     }
+
+    /// What is read of each buffer, as far as the call's limit allows.
+    pub fn wanted_of(
+        &mut self,
+        buffers: impl Iterator<Item = (u64, u64, Option<u64>)>,
+    ) -> impl Iterator<Item = (u64, usize)> {
+        buffers.filter_map(|(base, _, taken)| Some((base, self.afford(taken?))))
+    }
+
+    /// How many bytes of a vector of that many buffers are read.
+    pub fn vector_len(&self, count: u64) -> usize {
+        usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .min(self.limits.items)
+            .min(LONGEST_VECTOR)
+            * IOVEC
+    }
+}
+
+/// Each buffer of a vector: its address, its length, and how much of it was sent or received, where it holds anything of this call.
+/// `transferred` as in [`Decoder::vector`].
+pub fn buffers(
+    vector: &[u8],
+    transferred: Option<u64>,
+    way: Way,
+) -> impl Iterator<Item = (u64, u64, Option<u64>)> {
+    let filled = way == Way::Sent || transferred.is_some();
+    let mut left = transferred.unwrap_or(u64::MAX);
+    vector.chunks_exact(IOVEC).map(move |iovec| {
+        let (base, len) = (unsigned(iovec, 8), unsigned(&iovec[8..], 8));
+        let taken = len.min(left);
+        left -= taken;
+        (base, len, filled.then_some(taken))
+    })
 }

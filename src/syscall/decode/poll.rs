@@ -1,6 +1,6 @@
 //! What poll(2), select(2) and epoll(7) wait for, and what they found.
 
-use super::{Decoder, pointer};
+use super::Decoder;
 use crate::syscall::Value;
 use crate::syscall::names::{poll, process};
 use crate::syscall::shape::{Field, Shape, signed, unsigned};
@@ -13,6 +13,12 @@ const SET: u64 = 8192;
 
 /// sizeof(struct pollfd): fd, events, revents.
 const POLLFD: usize = 8;
+
+/// The kernel's sigset_t.
+pub const MASK: usize = 8;
+
+/// What pselect6 takes last: a pointer to a sigset_t, and its size.
+pub const MASK_AND_SIZE: usize = 16;
 
 /// struct epoll_event, packed on x86_64.
 const EVENT_FIELDS: &[Field] = &[
@@ -37,36 +43,46 @@ pub fn set_size(nfds: u64) -> usize {
 impl Decoder<'_> {
     /// An array of pollfds, with what was found where something was. Of those beyond the limit of items, the ones that are
     /// ready stay.
-    pub fn poll_fds(&self, address: u64, count: u32) -> Value {
-        let found = self.outcome.value().is_some_and(|ready| ready > 0);
-        let wanted = (count as usize).min(if found { MOST_FDS } else { self.limits.items });
-        let bytes = pointer::bytes(self.memory, address, wanted * POLLFD);
-        if bytes.len() < POLLFD && wanted > 0 || address == 0 {
+    pub fn poll_fds(&self, address: u64, count: usize) -> Value {
+        let len = self.poll_fds_len(count);
+        let bytes = self.memory.bytes(address, len);
+        if bytes.len() < POLLFD && len > 0 || address == 0 {
             return Value::Pointer(address);
         }
-        let items = bytes
-            .chunks_exact(POLLFD)
-            .enumerate()
-            .filter_map(|(at, pollfd)| {
-                let returned = unsigned(&pollfd[6..], 2);
-                let ready = found && returned != 0;
-                let mut fields = vec![
-                    ("fd", Value::Fd(signed(pollfd, 4) as i32)),
-                    (
-                        "events",
-                        Value::Flags(&poll::POLL, unsigned(&pollfd[4..], 2)),
-                    ),
-                ];
-                if ready {
-                    fields.push(("revents", Value::Flags(&poll::POLL, returned)));
-                }
-                (ready || at < self.limits.items).then_some(Value::Struct(fields))
-            });
+        let items = self.poll_fds_in(&bytes).map(|(fd, events, returned)| {
+            let mut fields = vec![
+                ("fd", Value::Fd(fd)),
+                ("events", Value::Flags(&poll::POLL, events)),
+            ];
+            fields.extend(returned.map(|events| ("revents", Value::Flags(&poll::POLL, events))));
+            Value::Struct(fields)
+        });
         let items: Vec<_> = items.collect();
         Value::List {
-            more: count as usize > items.len(),
+            more: self.raw(count) as u32 as usize > items.len(),
             items,
         }
+    }
+
+    /// How many bytes of the array are read; `count` is the argument that says how long it is.
+    pub fn poll_fds_len(&self, count: usize) -> usize {
+        let most = match self.outcome.value() {
+            Some(ready) if ready > 0 => MOST_FDS,
+            _ => self.limits.items,
+        };
+        (self.raw(count) as u32 as usize).min(most) * POLLFD
+    }
+
+    /// Each of the pollfds that are told: descriptor, events that were asked for, events that were found.
+    pub fn poll_fds_in(&self, bytes: &[u8]) -> impl Iterator<Item = (i32, u64, Option<u64>)> {
+        let found = self.outcome.value().is_some_and(|ready| ready > 0);
+        let first = self.limits.items;
+        let pollfds = bytes.chunks_exact(POLLFD).enumerate();
+        pollfds.filter_map(move |(at, pollfd)| {
+            let returned = Some(unsigned(&pollfd[6..], 2)).filter(|events| found && *events != 0);
+            let (fd, events) = (signed(pollfd, 4) as i32, unsigned(&pollfd[4..], 2));
+            (returned.is_some() || at < first).then_some((fd, events, returned))
+        })
     }
 
     /// An fd_set: what was asked for, and, where the call succeeded, what of it was ready (all of it, perhaps).
@@ -80,7 +96,7 @@ impl Decoder<'_> {
         if !self.succeeded() {
             return asked;
         }
-        let ready = self.descriptors(&pointer::bytes(self.memory, address, before.len()));
+        let ready = self.descriptors(&self.memory.bytes(address, before.len()));
         Value::Changed(Box::new(asked), Box::new(ready))
     }
 
@@ -99,11 +115,19 @@ impl Decoder<'_> {
         }
     }
 
-    /// The event of epoll_ctl; EPOLL_CTL_DEL ignores it.
+    /// The event of epoll_ctl.
     pub fn epoll_event(&self, address: u64) -> Value {
+        match self.epoll_event_len() {
+            0 => Value::Pointer(address),
+            len => self.at(address, &EVENT, len),
+        }
+    }
+
+    /// How many bytes it has; EPOLL_CTL_DEL ignores it.
+    pub fn epoll_event_len(&self) -> usize {
         match self.int(1) {
-            libc::EPOLL_CTL_DEL => Value::Pointer(address),
-            _ => self.at(address, &EVENT, EVENT.size()),
+            libc::EPOLL_CTL_DEL => 0,
+            _ => EVENT.size(),
         }
     }
 
@@ -112,11 +136,9 @@ impl Decoder<'_> {
         let Some(count) = self.transferred() else {
             return Value::Pointer(address);
         };
-        let wanted = usize::try_from(count)
-            .unwrap_or(usize::MAX)
-            .min(self.limits.items);
-        let bytes = pointer::bytes(self.memory, address, wanted * EVENT.size());
-        if bytes.is_empty() && wanted > 0 {
+        let len = self.epoll_events_len();
+        let bytes = self.memory.bytes(address, len);
+        if bytes.is_empty() && len > 0 {
             return Value::Pointer(address);
         }
         let items: Vec<_> = bytes
@@ -129,10 +151,17 @@ impl Decoder<'_> {
         }
     }
 
+    /// How many bytes of them are read.
+    pub fn epoll_events_len(&self) -> usize {
+        let count = self.transferred().unwrap_or(0);
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        wanted.min(self.limits.items) * EVENT.size()
+    }
+
     /// A signal mask of 64 bits.
     pub fn signal_set(&self, address: u64) -> Value {
-        let bytes = pointer::bytes(self.memory, address, 8);
-        if bytes.len() < 8 || address == 0 {
+        let bytes = self.memory.bytes(address, MASK);
+        if bytes.len() < MASK {
             return Value::Pointer(address);
         }
         let mask = unsigned(&bytes, 8);
@@ -147,14 +176,18 @@ impl Decoder<'_> {
 
     /// pselect6's mask and its size.
     pub fn signal_set_and_size(&self, address: u64) -> Value {
-        let bytes = pointer::bytes(self.memory, address, 16);
-        if bytes.len() < 16 || address == 0 {
-            return Value::Pointer(address);
+        let bytes = self.memory.bytes(address, MASK_AND_SIZE);
+        match mask_in(&bytes) {
+            None => Value::Pointer(address),
+            Some(mask) => Value::Struct(vec![
+                ("sigmask", self.signal_set(mask)),
+                ("sigsetsize", Value::Unsigned(unsigned(&bytes[8..], 8))),
+            ]),
         }
-        let mask = self.signal_set(unsigned(&bytes, 8));
-        Value::Struct(vec![
-            ("sigmask", mask),
-            ("sigsetsize", Value::Unsigned(unsigned(&bytes[8..], 8))),
-        ])
     }
+}
+
+/// Where the mask of pselect6 stands.
+pub fn mask_in(bytes: &[u8]) -> Option<u64> {
+    (bytes.len() == MASK_AND_SIZE).then(|| unsigned(bytes, 8))
 }

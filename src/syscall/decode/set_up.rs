@@ -12,14 +12,18 @@ const LONGEST_OPTION: i64 = 1024;
 impl Decoder<'_> {
     /// The value of a socket option, that long.
     pub fn option(&self, address: u64, len: i64) -> Value {
-        let len = len.clamp(0, LONGEST_OPTION) as usize;
-        let shape = option::level(self.int(1))
-            .and_then(|level| level.shape(self.int(2)))
-            .unwrap_or(Shape::Opaque);
+        let (len, shape) = (option_len(len), self.option_shape());
         if address == 0 || len == 0 {
             return Value::Pointer(address);
         }
         self.at(address, &shape, len)
+    }
+
+    /// What the option holds.
+    pub fn option_shape(&self) -> Shape {
+        option::level(self.int(1))
+            .and_then(|level| level.shape(self.int(2)))
+            .unwrap_or(Shape::Opaque)
     }
 
     /// The value that getsockopt gave back.
@@ -36,13 +40,26 @@ impl Decoder<'_> {
         Some(match commands.argument(self.raw(1) as u32) {
             Some(Argument::None) => return None,
             Some(Argument::Register(shape)) => shape.decode(&raw.to_le_bytes(), self.limits)?,
-            Some(Argument::Takes(shape)) => self.at(raw, &shape, shape.size()),
-            Some(Argument::Gives(shape)) if self.succeeded() => self.at(raw, &shape, shape.size()),
-            Some(Argument::Asks(_, answer)) if self.succeeded() => {
-                self.at(raw, &answer, answer.size())
-            }
-            Some(Argument::Asks(question, _)) => self.at(raw, &question, question.size()),
-            Some(Argument::Gives(_)) | None => Value::Pointer(raw),
+            argument => match self.behind_command(argument) {
+                Some(shape) => self.at(raw, &shape, shape.size()),
+                None => Value::Pointer(raw),
+            },
         })
     }
+
+    /// What the argument of a command points to, by now.
+    pub fn behind_command(&self, argument: Option<Argument>) -> Option<Shape> {
+        match argument? {
+            Argument::Takes(shape) => Some(shape),
+            Argument::Gives(shape) => self.succeeded().then_some(shape),
+            Argument::Asks(_, answer) if self.succeeded() => Some(answer),
+            Argument::Asks(question, _) => Some(question),
+            Argument::None | Argument::Register(_) => None,
+        }
+    }
+}
+
+/// How much is read of an option's value of that length.
+pub fn option_len(len: i64) -> usize {
+    len.clamp(0, LONGEST_OPTION) as usize
 }

@@ -199,8 +199,13 @@ fn descriptors_that_are_no_sockets() {
 fn bringing(tracee: &Tracee, control: u64, descriptors: &[i32]) -> Vec<u8> {
     let data = words(descriptors);
     let message = [longs(&[16 + data.len() as u64]), words(&[1, 1]), data].concat();
-    tracee.put(control, &message);
-    longs(&[0, 0, 0, 0, control, message.len() as u64, 0, 0])
+    let (name, vector) = (control + 0x800, control + 0x900);
+    tracee
+        .put(control, &message)
+        .put(name, inet([10, 0, 0, 1], 53))
+        .put(vector, longs(&[control, 8]));
+    let len = message.len() as u64;
+    longs(&[name, 16, vector, 1, control, len, 0, 8])
 }
 
 #[test]
@@ -246,7 +251,7 @@ fn no_descriptor_is_lost_to_a_limit_of_the_screen() {
     tracee.put(0x1000, array);
     let entry = tracee.enter(Sysno::recvmmsg, &[3, 0x1000, 200, 0, 0]);
     for limits in [Limits::default(), Limits { data: 0, items: 0 }] {
-        let call = finish(&entry, Returned(200), &tracee, limits);
+        let call = tracee.finish(&entry, Returned(200), limits);
         assert_eq!(effects(&call).len(), 3 * 253, "{limits:?}");
     }
     tracee
@@ -255,12 +260,9 @@ fn no_descriptor_is_lost_to_a_limit_of_the_screen() {
     let none = Limits { data: 0, items: 0 };
     let entry = tracee.enter(Sysno::recvmsg, &[3, 0x100, 0]);
     assert_eq!(
-        effects(&finish(&entry, Returned(1), &tracee, none)).len(),
+        effects(&tracee.finish(&entry, Returned(1), none)).len(),
         253
     );
     let entry = tracee.enter(Sysno::socketpair, &[1, 1, 0, 0x200]);
-    assert_eq!(
-        effects(&finish(&entry, Returned(0), &tracee, none)).len(),
-        2
-    );
+    assert_eq!(effects(&tracee.finish(&entry, Returned(0), none)).len(), 2);
 }

@@ -64,6 +64,29 @@ fn a_message_that_was_sent() {
 }
 
 #[test]
+fn each_level_of_pointers_is_one_read() {
+    let tracee = tracee();
+    tracee
+        .put(HEADER, header(16, 2, 24, 0))
+        .put(IOVECS, longs(&[DATA, 5, DATA, 3]))
+        .put(
+            CONTROL,
+            cmsg(libc::SOL_SOCKET, libc::SCM_RIGHTS, &words(&[7])),
+        );
+    tracee.show(Sysno::sendmsg, &[3, HEADER, 0], Returned(8));
+    assert_eq!(
+        tracee.reads(),
+        (6, 56 + 16 + 32 + 24 + 5 + 3),
+        "header; name, vector, control messages; both buffers"
+    );
+    assert_eq!(tracee.gathers(), 3);
+    tracee.show(Sysno::writev, &[3, IOVECS, 2], Returned(8));
+    assert_eq!(tracee.gathers(), 2, "vector; both buffers");
+    tracee.show(Sysno::shutdown, &[3, 1], Returned(0));
+    assert_eq!(tracee.gathers(), 0);
+}
+
+#[test]
 fn a_message_that_came_in_shows_what_the_kernel_changed() {
     let tracee = tracee();
     tracee.put(HEADER, header(128, 1, 64, 0));

@@ -10,11 +10,12 @@ mod polling;
 mod properties;
 mod sockets;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use syscalls::Sysno;
 
+use super::memory::Piece;
 use super::*;
 
 /// A tracee's memory: pieces at their addresses, and holes between them.
@@ -22,6 +23,7 @@ use super::*;
 pub struct Tracee {
     pieces: RefCell<BTreeMap<u64, Vec<u8>>>,
     reads: RefCell<Vec<(u64, usize)>>,
+    gathers: Cell<usize>,
 }
 
 impl Memory for Tracee {
@@ -36,6 +38,13 @@ impl Memory for Tracee {
         let read = there.len().min(buffer.len());
         buffer[..read].copy_from_slice(&there[..read]);
         read
+    }
+
+    fn gather(&self, pieces: &mut [Piece], bytes: &mut [u8]) {
+        self.gathers.set(self.gathers.get() + 1);
+        for piece in pieces {
+            piece.read = self.read(piece.address, &mut bytes[piece.place()]);
+        }
     }
 }
 
@@ -54,6 +63,11 @@ impl Tracee {
         (reads.len(), reads.iter().map(|(_, len)| len).sum())
     }
 
+    /// How often several pieces were read at once since the last time.
+    pub fn gathers(&self) -> usize {
+        self.gathers.take()
+    }
+
     /// A call from its entry to its end, with what the kernel does to memory in between.
     pub fn call(
         &self,
@@ -64,7 +78,19 @@ impl Tracee {
     ) -> Call {
         let entry = self.enter(sysno, args);
         kernel(self);
-        finish(&entry, outcome, self, Limits::default())
+        self.finish(&entry, outcome, Limits::default())
+    }
+
+    /// The end of a call, decoded from what was captured of memory, and found to be what memory itself says.
+    pub fn finish(&self, entry: &Entry, outcome: Outcome, limits: Limits) -> Call {
+        let mut snapshot = Snapshot::default();
+        capture(entry, outcome, self, limits, &mut snapshot);
+        let before = self.reads.borrow().len();
+        let live = finish(entry, outcome, self, limits);
+        self.reads.borrow_mut().truncate(before);
+        let call = finish(entry, outcome, &snapshot, limits);
+        assert_eq!(call.args, live.args);
+        call
     }
 
     /// The entry of a call.

@@ -278,10 +278,9 @@ fn memory_is_taken_for_what_is_there() {
     let tracee = Tracee::default();
     tracee.put(0x100, [7; 100_000]);
     let entry = tracee.enter(Sysno::write, &[1, 0x100, u64::MAX]);
-    let call = finish(
+    let call = tracee.finish(
         &entry,
         Error(libc::EFAULT),
-        &tracee,
         Limits {
             data: usize::MAX,
             items: 32,
@@ -309,22 +308,19 @@ fn a_plain_transfer_reads_memory_once() {
     ] {
         let entry = tracee.enter(sysno, args);
         assert_eq!(tracee.reads(), (0, 0), "{sysno}: the entry reads nothing");
-        finish(&entry, Returned(4096), &tracee, Limits::default());
+        tracee.finish(&entry, Returned(4096), Limits::default());
         assert_eq!(tracee.reads(), (1, 48), "{sysno}");
-        finish(
-            &entry,
-            Returned(4096),
-            &tracee,
-            Limits { data: 0, items: 32 },
-        );
+        tracee.finish(&entry, Returned(4096), Limits { data: 0, items: 32 });
         assert_eq!(tracee.reads(), (0, 0), "{sysno}");
     }
     let entry = tracee
         .put(0x200, words(&[16]))
         .enter(Sysno::recvfrom, &[1, 0x100, 4096, 0, 0x100, 0x200]);
     assert_eq!(tracee.reads(), (1, 4));
-    finish(&entry, Returned(4096), &tracee, Limits::default());
+    tracee.gathers();
+    tracee.finish(&entry, Returned(4096), Limits::default());
     assert_eq!(tracee.reads(), (3, 48 + 4 + 16), "data, length, address");
+    assert_eq!(tracee.gathers(), 1, "all three at once");
     for sysno in [
         Sysno::close,
         Sysno::socket,

@@ -1,0 +1,169 @@
+//! A call on its way, from its entry stop to the output's thread: in one box, which another call then takes.
+
+use super::descriptors::Changes;
+use super::event::{CallEvent, Descriptor, Nanos, Socket};
+use crate::syscall::{
+    Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, capture, enter,
+    finish, hides_descriptors, named_descriptors,
+};
+
+/// The most descriptors that one call's event names.
+const DESCRIPTORS: usize = 1024;
+
+/// How many bytes a box that waits for another call may take beside itself.
+const ROOM: usize = 4096;
+
+/// What is known of a call, from its entry on. It is decoded where it is told, not where it is traced.
+#[derive(Debug)]
+pub struct Calling {
+    /// The process (thread group).
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// Registers and what only the entry can tell.
+    pub entry: Entry,
+    /// When it was entered.
+    pub start: Nanos,
+    /// When it came back.
+    pub end: Nanos,
+    /// How it came back.
+    pub outcome: Outcome,
+    /// How much of it is told.
+    limits: Limits,
+    /// What stood behind its pointers when it came back.
+    snapshot: Snapshot,
+    /// Whether it has been reported as waiting.
+    pub reported: bool,
+    /// What the call's own descriptor was at its entry.
+    pub subject: Option<(i32, Socket)>,
+    /// What the call does to its process's descriptors; a place for working it out.
+    pub effects: Vec<Effect>,
+    /// What became of its sockets by that: what its descriptors lead to, or led to before it closed or replaced them.
+    pub changes: Changes,
+    /// What its descriptors are, or were, that are no sockets.
+    pub files: Vec<(i32, Descriptor)>,
+    /// The call as its entry tells it, where its exit cannot: execve.
+    pub early: Option<Call>,
+}
+
+impl Calling {
+    /// A call that begins.
+    pub fn new(entry: Entry) -> Self {
+        Self {
+            pid: 0,
+            tid: 0,
+            entry,
+            start: 0,
+            end: 0,
+            outcome: Outcome::Unfinished,
+            limits: Limits::default(),
+            snapshot: Snapshot::default(),
+            reported: false,
+            subject: None,
+            effects: Vec::new(),
+            changes: Changes::default(),
+            files: Vec::new(),
+            early: None,
+        }
+    }
+
+    /// The same in the box of a call that is over, if there is one.
+    pub fn enter(
+        spare: Option<Box<Self>>,
+        row: &'static Row,
+        raw: Raw,
+        memory: &dyn Memory,
+    ) -> Box<Self> {
+        let Some(mut calling) = spare else {
+            return Box::new(Self::new(enter(row, raw, memory)));
+        };
+        calling.entry.renew(row, raw, memory);
+        calling.outcome = Outcome::Unfinished;
+        calling.snapshot.clear();
+        calling.reported = false;
+        calling.subject = None;
+        calling.changes.clear();
+        calling.files.clear();
+        calling.early = None;
+        calling
+    }
+
+    /// The call is over: copies what it points to.
+    pub fn leave(&mut self, end: Nanos, outcome: Outcome, memory: &dyn Memory, limits: Limits) {
+        (self.end, self.outcome, self.limits) = (end, outcome, limits);
+        if self.early.is_none() {
+            capture(&self.entry, outcome, memory, limits, &mut self.snapshot);
+        }
+    }
+
+    /// The call as far as its effects go: without its arguments, unless they tell of descriptors that no register names.
+    pub fn outline(&self) -> Call {
+        let (entry, outcome, memory) = (&self.entry, self.outcome, &self.snapshot);
+        match hides_descriptors(entry, outcome, memory, self.limits) {
+            true => finish(entry, outcome, memory, self.limits),
+            false => entry.bare(outcome),
+        }
+    }
+
+    /// Each descriptor that the call names, as its outline and its registers tell.
+    pub fn each_descriptor(&self, outline: &Call, mut found: impl FnMut(i32)) {
+        let mut left = DESCRIPTORS;
+        let mut found = |fd| {
+            if fd >= 0 && left > 0 {
+                left -= 1;
+                found(fd);
+            }
+        };
+        if outline.args.is_empty() {
+            let (outcome, limits) = (self.outcome, self.limits);
+            named_descriptors(&self.entry, outcome, &self.snapshot, limits, found);
+        } else {
+            descriptors_of(outline, &mut found);
+        }
+    }
+
+    /// The call, decoded.
+    pub fn tell(&mut self) -> CallEvent {
+        let outcome = self.outcome;
+        let call = match self.early.take() {
+            Some(early) => Call { outcome, ..early },
+            None => finish(&self.entry, outcome, &self.snapshot, self.limits),
+        };
+        let sockets = self.changes.sockets.iter();
+        let sockets = sockets.map(|(fd, socket)| (*fd, Descriptor::Socket(*socket)));
+        CallEvent {
+            pid: self.pid,
+            tid: self.tid,
+            start: self.start,
+            end: self.end,
+            call,
+            descriptors: sockets.chain(self.files.drain(..)).collect(),
+            released: self.changes.released.clone(),
+        }
+    }
+
+    /// Whether the box is worth to be kept for another call: not where this one took much room.
+    pub fn is_lean(&self) -> bool {
+        let changes = self.changes.sockets.capacity() * size_of::<(i32, Socket)>()
+            + self.changes.released.capacity() * size_of::<u64>();
+        self.entry.room() + self.snapshot.room() + changes <= ROOM
+    }
+}
+
+/// Each descriptor among the arguments of a decoded call.
+pub fn descriptors_of(call: &Call, found: &mut dyn FnMut(i32)) {
+    fn collect(value: &Value, found: &mut dyn FnMut(i32)) {
+        match value {
+            Value::Fd(fd) => found(*fd),
+            Value::List { items, .. } => items.iter().for_each(|item| collect(item, found)),
+            Value::Struct(fields) => fields.iter().for_each(|(_, value)| collect(value, found)),
+            Value::Changed(before, after) => {
+                collect(before, found);
+                collect(after, found);
+            }
+            Value::Wrapped(_, inner) => collect(inner, found),
+            _ => {}
+        }
+    }
+    call.args.iter().for_each(|arg| collect(&arg.value, found));
+}
