@@ -1,6 +1,6 @@
 //! The engines agree: whichever way calls are made to stop, a program does the same, and the trace of it is the same, call by call.
 
-use crate::harness::alike::{Detail, agree, assert_alike};
+use crate::harness::alike::{Detail, WHOLE, agree, assert_alike};
 use crate::harness::programs::program;
 use crate::harness::trace::Call;
 use crate::harness::{ENGINES, Trace, command, installed, run, scratch, servers, text, unharmed};
@@ -75,7 +75,7 @@ fn asks_again(call: &Call) -> bool {
 /// A real program, which polls.
 #[track_caller]
 fn agree_but_for_polling(program: &[&str]) {
-    let (outcome, mut traces) = unharmed(&["-v", "--always-show-pid"], program);
+    let (outcome, mut traces) = unharmed(&WHOLE, program);
     outcome.exited(0);
     for trace in &mut traces {
         trace.calls.retain(|call| !asks_again(call));

@@ -6,13 +6,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 
-use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
-
-use crate::harness::alike::{Detail, agree};
+use crate::harness::alike::{Detail, WHOLE, agree};
 use crate::harness::programs::{i386_program, program, static_program};
-use crate::harness::{ENGINES, Job, Trace, run, scratch, sockstrace, text, unharmed};
-use crate::signals::{child_of, state};
+use crate::harness::{ENGINES, Job, Trace, scratch, sockstrace, text, unharmed};
 
 /// Runs a program that looks for differences itself, and says that there are none.
 #[track_caller]
@@ -47,7 +43,7 @@ fn in_signals() {
     // How often its timer comes is chance, and with it how many calls it makes.
     let (outcome, _) = unharmed(&["-v"], &[program("unnoticed_signals")]);
     let output = outcome.exited(0).stdout.text();
-    assert!(!output.contains("not so"), "{output}");
+    assert!(output.ends_with("differences: 0\n"), "{output}");
 }
 
 #[test]
@@ -181,7 +177,7 @@ fn sockets_handed_over_without_a_call() {
 
 #[test]
 fn hundreds_of_programs_one_after_the_other() {
-    tells_as_many(&[text(&program("generations")), "300"], 5);
+    tells_as_many(&[text(&program("generations")), "80"], 5);
 }
 
 #[test]
@@ -268,7 +264,7 @@ fn sockets_that_were_there_from_the_start() {
 
 #[test]
 fn wherever_its_code_is() {
-    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], &[program("far_mappings")]);
+    let (outcome, traces) = unharmed(&WHOLE, &[program("far_mappings")]);
     outcome.exited(0);
     for (engine, trace) in ENGINES.iter().zip(traces) {
         // Each process says at its end how many writes came before.
@@ -292,140 +288,5 @@ fn wherever_its_code_is() {
         }
         // Itself, the one with pages all over, four of its kind with a child each.
         assert_eq!(ends, 10, "--engine {engine}{trace}");
-    }
-}
-
-/// What churn.c does again and again, as far as it concerns sockets.
-const ROUND: [&str; 5] = ["socketpair", "write", "read", "close", "close"];
-
-/// Fails the test unless each thread's calls, but for those of `except`, are rounds without a gap.
-#[track_caller]
-fn goes_round(trace: &Trace, except: Option<i32>) {
-    let mut steps = std::collections::HashMap::new();
-    for call in trace.calls.iter().filter(|call| call.thread != except) {
-        let step = steps.entry(call.thread).or_insert(0);
-        assert_eq!(
-            call.name,
-            ROUND[*step % ROUND.len()],
-            "call {step} of its thread: {}{trace}",
-            call.line
-        );
-        *step += 1;
-    }
-}
-
-#[test]
-fn another_program_begun_by_a_thread_while_others_use_sockets() {
-    let program = program("churn");
-    for engine in ENGINES {
-        let directory = scratch();
-        let file = directory.path().join("trace");
-        let options = [
-            "-v",
-            "--always-show-pid",
-            "--engine",
-            engine,
-            "-o",
-            text(&file),
-        ];
-        let outcome = run(sockstrace(&options, &[text(&program), "4", "20", "exec"])).exited(9);
-        assert_eq!(outcome.stdout.text(), ".".repeat(21), "--engine {engine}");
-        let trace = Trace::read(&file).expect("a trace");
-        trace.has("called by its thread");
-        // The new program has the first thread's number, and makes one round.
-        let last = trace.calls.iter().rev().take(ROUND.len()).rev();
-        assert_eq!(
-            last.map(|call| call.name.as_str()).collect::<Vec<_>>(),
-            ROUND,
-            "{trace}"
-        );
-        goes_round(&trace, trace.calls.last().and_then(|call| call.pid));
-    }
-}
-
-/// A program that uses sockets in several threads, its trace, and the process that does it.
-struct Churning {
-    job: Job,
-    directory: tempfile::TempDir,
-    tracee: Pid,
-}
-
-impl Churning {
-    fn start(engine: &str, dots: &str) -> Self {
-        let directory = scratch();
-        let file = directory.path().join("trace");
-        let options = [
-            "-v",
-            "--always-show-pid",
-            "--engine",
-            engine,
-            "-o",
-            text(&file),
-        ];
-        let job = Job::start(sockstrace(&options, &[text(&program("churn")), "4", dots]));
-        let tracee = Pid::from_raw(child_of(&job));
-        Self {
-            job,
-            directory,
-            tracee,
-        }
-    }
-
-    /// Waits until the program has said so many dots.
-    #[track_caller]
-    fn until_dots(&self, count: usize) {
-        self.job.until("progress", || {
-            (self.job.stdout().0.len() >= count).then_some(())
-        });
-    }
-}
-
-#[test]
-fn killed_at_any_moment() {
-    for engine in ENGINES {
-        for dots in [1, 2, 3, 5, 8, 13, 21] {
-            let churning = Churning::start(engine, "1000000");
-            churning.until_dots(dots);
-            signal::kill(churning.tracee, Signal::SIGKILL).expect("a signal to a process of ours");
-            let Churning { job, directory, .. } = churning;
-            job.finish().killed_by(9);
-            let trace = Trace::read(&directory.path().join("trace")).expect("a trace");
-            goes_round(&trace, None);
-            trace.has("killed by SIGKILL");
-        }
-    }
-}
-
-#[test]
-fn first_sockets_disturbed_at_any_moment() {
-    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], &[program("tormented")]);
-    assert_eq!(outcome.exited(0).stdout.text(), "wrong: 0\n");
-    for trace in traces {
-        goes_round(&trace, None);
-    }
-}
-
-#[test]
-fn stopped_and_continued_at_any_moment() {
-    for engine in ENGINES {
-        let churning = Churning::start(engine, "200");
-        for dots in 1..=100 {
-            churning.until_dots(dots);
-            signal::kill(churning.tracee, Signal::SIGSTOP).expect("a signal to a process of ours");
-            // At once, or once we have stopped with it.
-            if dots % 10 == 0 {
-                churning.job.until("our own stop", || {
-                    (state(churning.job.pid())?.0 == 'T').then_some(())
-                });
-            }
-            // The group, since we stop where our program has.
-            churning.job.signal_group(Signal::SIGCONT);
-        }
-        let Churning { job, directory, .. } = churning;
-        job.finish().exited(9);
-        goes_round(
-            &Trace::read(&directory.path().join("trace")).expect("a trace"),
-            None,
-        );
     }
 }

@@ -37,6 +37,12 @@
 // Prints at once: what a program has said is there even if it is killed later.
 #define SAY(...) (printf(__VA_ARGS__), fflush(stdout))
 
+// Calls that concern no descriptor. A tracer may take a while to find out which calls it need not see: this many times, at most.
+enum { A_WHILE = 300 };
+static inline void idle(int calls) {
+    while (calls-- > 0) syscall(SYS_getppid);
+}
+
 // "ok" for a result that is no error, the errno's name otherwise.
 static inline const char *outcome(long result) { return result < 0 ? strerrorname_np(errno) : "ok"; }
 

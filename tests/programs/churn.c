@@ -10,6 +10,7 @@ static void *churn(void *first) {
     for (int i = 0;; i++) {
         int pair[2], back = -1;
         MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+        idle(i % 10);
         MUST(write(pair[0], &i, sizeof i));
         MUST(read(pair[1], &back, sizeof back));
         if (back != i) _exit(97);

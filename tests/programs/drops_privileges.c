@@ -20,6 +20,7 @@ static void use(const char *text) {
     char zero[4];
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     MUST(dup2(pair[0], number));
+    idle(times % 2 ? A_WHILE : 0);
     talk(number, pair[1], text);
     int file = MUST(open("/dev/zero", O_RDONLY));
     MUST(dup2(file, pair[0]));

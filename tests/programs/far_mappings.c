@@ -18,7 +18,10 @@ static char *map(unsigned long at, int flags) {
     return mmap((void *)at, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 }
 
-static void sockets(void) { MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair)); }
+static void sockets(void) {
+    MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+    idle(A_WHILE);
+}
 
 static void write_from(unsigned long at) {
     char text[64], back[64], *page = (char *)at;
@@ -84,12 +87,14 @@ static int one_of_its_kind(const char *how, unsigned long *places, int count) {
         for (int i = 0; own && i < count; i++) write_from(places[i]);
         write_from((unsigned long)map(0, 0));
         pair[0] = MUST(dup2(pair[0], 50 + round));
+        idle(A_WHILE);
         if (own) still_own(places, count);
     }
     pid_t pid = MUST(fork());
     if (pid == 0) {
         sockets();
         MUST(dup2(pair[0], 60));
+        idle(A_WHILE);
         made = 0;
         for (int i = 0; own && i < count; i++) write_from(places[i]);
         write_from((unsigned long)map(0, 0));

@@ -18,7 +18,8 @@ int main(int argc, char **argv) {
         MUST(close(kept));
     }
     MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-    int number = MUST(fcntl(pair[0], F_DUPFD, 10 + left * 7 % 900));
+    int number = MUST(fcntl(pair[0], F_DUPFD, left % 2 ? 10 + left : 2000 - left * 9));
+    idle(A_WHILE);
     calls += MUST(write(pair[1], "y", 1));
     MUST(close(pair[0]));
     int file = MUST(open("/dev/zero", O_RDONLY | O_CLOEXEC));

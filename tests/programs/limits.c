@@ -10,6 +10,7 @@ static void use(const char *text) {
     char back[32] = "";
     int pair[2], file;
     SAY("%s: socketpair %s\n", text, outcome(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)));
+    idle(A_WHILE);
     SAY("%s: write %s\n", text, outcome(write(pair[0], text, strlen(text))));
     SAY("%s: read %s", text, outcome(read(pair[1], back, sizeof back)));
     SAY(" %s\n", back);

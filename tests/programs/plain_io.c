@@ -10,12 +10,14 @@ int main(void) {
     MUST(read(file, text, sizeof text));
     length = MUST(read(5, text, sizeof text));
     MUST(write(5, text, length));
+    idle(A_WHILE);
     // Once more where the file was.
     MUST(dup2(5, file));
     length = MUST(read(file, text, sizeof text));
     MUST(write(file, text, length));
     pid_t pid = MUST(fork());
     if (pid == 0) {
+        idle(A_WHILE);
         length = MUST(read(0, text, sizeof text));
         MUST(write(1, text, length));
         _exit(0);

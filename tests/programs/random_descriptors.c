@@ -320,7 +320,8 @@ static void steps(struct life *life, int count) {
         int fd = some(life);
         switch (next(life, 20)) {
         case 0: case 1: case 2: case 3: make(life); break;
-        case 4: case 5: name(life, fd); break;
+        case 4: next(life, 20) ? idle(next(life, 8)) : idle(A_WHILE); // and then:
+        case 5: name(life, fd); break;
         case 6: case 7: release(life, fd); break;
         case 8: case 9: copy(life, fd); break;
         case 10: case 11: case 12: send_some(life, fd); break;

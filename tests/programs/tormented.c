@@ -26,6 +26,7 @@ static void child(int with_thread) {
     for (int i = 0; i < 4; i++) {
         int pair[2], back = -1;
         MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+        idle(6);
         if (MUST(write(pair[0], &i, sizeof i)) != sizeof i) _exit(97);
         if (MUST(read(pair[1], &back, sizeof back)) != sizeof back || back != i) _exit(96);
         MUST(close(pair[0]));

@@ -15,6 +15,7 @@ static void use(int number) {
     MUST(getsockname(fd, (void *)&address, &length));
     MUST(connect(fd, (void *)&address, length));
     MUST(dup2(fd, number));
+    idle(A_WHILE);
     MUST(write(number, "hidden", 6));
     MUST(read(fd, data, sizeof data));
     calls += 2;

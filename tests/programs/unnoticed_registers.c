@@ -112,6 +112,7 @@ static void round_of_calls(bool no_stack) {
     int file = CALL(openat, AT_FDCWD, (long)"/dev/zero", O_RDONLY);
     int first = CALL(socket, AF_INET, SOCK_DGRAM, 0);
     expect("socket", file + 1, first);
+    for (int i = 0; i < A_WHILE; i++) expect("getppid", getppid(), CALL(getppid));
     expect("socketpair", 0, CALL(socketpair, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, (long)pair));
     expect("read of nothing", -EAGAIN, CALL(read, pair[0], (long)data, 4));
     expect("write", 4, CALL(write, pair[0], (long)"four", 4));
@@ -119,6 +120,11 @@ static void round_of_calls(bool no_stack) {
     expect("the bytes", 0, memcmp(data, "four", 5));
     int copy = CALL(dup, pair[0]);
     expect("dup", pair[1] + 1, copy);
+    static int higher = 100;
+    higher++;
+    expect("dup3", higher, CALL(dup3, pair[0], higher, O_CLOEXEC));
+    for (int i = 0; i < A_WHILE; i++) expect("read of a file", 3, CALL(read, file, (long)data, 3));
+    expect("close", 0, CALL(close, higher));
     expect("fcntl", O_RDWR | O_NONBLOCK, CALL(fcntl, copy, F_GETFL));
     expect("read of a file", 5, CALL(read, file, (long)data, 5));
     expect("dup2", pair[0], CALL(dup2, file, pair[0]));

@@ -4,6 +4,7 @@
 
 static void talk(int fd, int peer, const char *text) {
     char back[64] = "";
+    idle(A_WHILE);
     MUST(write(fd, text, strlen(text)));
     MUST(read(peer, back, sizeof back));
     SAY("%s\n", back);

@@ -151,10 +151,13 @@ pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace))
     );
 }
 
+/// What makes traces comparable: every call, whose it is, and no lines that depend on how long something took.
+pub const WHOLE: [&str; 4] = ["-v", "--always-show-pid", "-e", "status=successful,failed"];
+
 /// Runs a program alone and under every engine: its output must not differ, nor the engines' traces from one another.
 #[track_caller]
 pub fn agree<P: AsRef<OsStr> + Debug>(detail: Detail, program: &[P]) -> (Outcome, Trace) {
-    let (outcome, traces) = unharmed(&["-v", "--always-show-pid"], program);
+    let (outcome, traces) = unharmed(&WHOLE, program);
     let mut traces = ENGINES.iter().zip(traces);
     let (first, one) = traces.next().expect("an engine");
     assert!(!one.calls.is_empty(), "{program:?} makes calls{one}");
