@@ -231,7 +231,7 @@ impl Filter {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// What the kernel would answer: an interpreter of the instructions that the assembler writes, on a struct seccomp_data.

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Socket, SocketId};
-use super::numbers::ByNumber;
 use crate::syscall::{Effect, Origin};
+use rustc_hash::FxHashMap;
 
 /// Names a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,10 +36,10 @@ const FORMER: usize = 256;
 /// All tables, and how many descriptors lead to each socket.
 #[derive(Debug, Default)]
 pub struct Descriptors {
-    tables: ByNumber<TableId, Table>,
-    references: ByNumber<SocketId, (Socket, usize)>,
+    tables: FxHashMap<TableId, Table>,
+    references: FxHashMap<SocketId, (Socket, usize)>,
     /// Descriptors passed in messages (SCM_RIGHTS) that nobody has received yet.
-    in_flight: ByNumber<SocketId, usize>,
+    in_flight: FxHashMap<SocketId, usize>,
     next: u64,
 }
 

@@ -20,7 +20,6 @@ mod inject;
 pub mod launch;
 mod lives;
 pub mod memory;
-mod numbers;
 pub mod outbox;
 mod privilege;
 pub mod procfs;

@@ -6,8 +6,8 @@ use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::inject::Injection;
-use super::numbers::ByNumber;
 use crate::syscall::Entry;
+use rustc_hash::FxHashMap;
 
 /// What a thread is doing, as far as the tracer cares.
 #[derive(Debug, Default)]
@@ -115,9 +115,9 @@ impl Process {
 #[derive(Debug, Default)]
 pub struct Tracees {
     /// By thread number.
-    pub threads: ByNumber<i32, Thread>,
+    pub threads: FxHashMap<i32, Thread>,
     /// By process number.
-    pub processes: ByNumber<i32, Process>,
+    pub processes: FxHashMap<i32, Process>,
 }
 
 impl Tracees {
