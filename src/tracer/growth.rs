@@ -8,9 +8,9 @@ use super::coverage::Scope;
 use super::descriptors::{Descriptors, TableId};
 use super::engine::Engine;
 use super::event::{Event, Notice};
-use super::filter;
 use super::inject::Then;
 use super::memory::TraceeMemory;
+use super::places;
 use super::procfs;
 use super::stopped::{Gone, Stopped, interrupt};
 use super::tracees::Process;
@@ -185,7 +185,7 @@ impl Engine {
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
     /// each of its calls stops.
     pub(super) fn watch_mappings(&mut self, tid: i32, raw: &Raw) {
-        if self.filtered && filter::maps_near_page(raw) {
+        if self.filtered && places::maps_near_page(raw) {
             self.go_call_by_call(tid, "it maps memory at addresses of ours");
         }
     }

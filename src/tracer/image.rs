@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, User};
 
 use super::alarm::Mask;
-use super::bpf::Filter;
+use super::filter::Filter;
 use super::inherited;
 use super::program::{LaunchError, Program};
 

@@ -5,12 +5,12 @@
 //! other; after the last one the thread has its registers and signal mask back, and goes on with what it was about.
 
 use super::abi::{self, Registers};
-use super::bpf::Filter;
 use super::calling::Calling;
 use super::coverage::Scope;
 use super::engine::Engine;
-use super::filter::{SCRATCH_SIZE, addition, scratch};
+use super::filter::{Filter, addition};
 use super::memory::TraceeMemory;
+use super::places::{SCRATCH_SIZE, scratch};
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
 use crate::syscall::Memory;
 

@@ -11,8 +11,8 @@ use nix::errno::Errno;
 use syscalls::Sysno;
 
 use super::alarm::Mask;
-use super::bpf::Filter;
 use super::event::Status;
+use super::filter::Filter;
 use super::filter::RET_DATA;
 use super::image::{Image, PROBE};
 use super::memory::TraceeMemory;

@@ -4,7 +4,6 @@
 
 pub mod abi;
 pub mod alarm;
-pub mod bpf;
 mod calling;
 mod calls;
 pub mod coverage;
@@ -21,6 +20,7 @@ pub mod launch;
 mod lives;
 pub mod memory;
 pub mod outbox;
+pub mod places;
 mod privilege;
 pub mod procfs;
 mod program;

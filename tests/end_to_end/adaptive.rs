@@ -85,7 +85,7 @@ fn without_memory_for_a_filter_every_call_stops() {
 #[test]
 fn code_at_the_addresses_that_filters_let_pass_is_seen_too() {
     let program = program("from_afar");
-    let place = format!("{:x}", sockstrace::tracer::filter::PASSING_PAGE);
+    let place = format!("{:x}", sockstrace::tracer::places::PASSING_PAGE);
     for engine in ["auto", "number", "syscall"] {
         for words in [
             &[text(&program), &place][..],
