@@ -113,10 +113,13 @@ impl Engine {
                 self.recount_filters(tid);
             }
         }
-        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
-            if let Some(undo) = thread.undo.take() {
-                let _gone: Result<(), Gone> = undo.apply(stopped);
-            }
+        let undo = self
+            .tracees
+            .threads
+            .get_mut(&tid)
+            .map(|thread| thread.undo.take());
+        if let Some(undo) = undo.flatten() {
+            let _gone: Result<(), Gone> = undo.apply(stopped);
         }
         // Nobody runs beside a new process: its first calls stop, should a socket of its have no filter.
         let _never_at_once = self.wants_filter(tid, false);
