@@ -84,8 +84,14 @@ fn nothing_is_lost_while_the_reader_of_the_trace_is_slow() {
             CHILDREN,
             "--engine {engine}"
         );
-        assert_eq!(trace.named("socket").count(), CHILDREN, "--engine {engine}");
-        assert_eq!(trace.named("close").count(), CHILDREN, "--engine {engine}");
+        // By stage: one that blocks for long on a busy machine has a line before its end, too, and may end without its name.
+        let ended = |stage: &str| {
+            let lines = trace.text.lines();
+            let ended = lines.filter(|line| line.contains(stage) && line.contains(" = "));
+            ended.count()
+        };
+        assert_eq!(ended(" create "), CHILDREN, "--engine {engine}");
+        assert_eq!(ended(" close "), CHILDREN, "--engine {engine}");
         let last = trace.text.lines().last().unwrap_or_default();
         assert!(
             last.ends_with("+++ exited with 5 +++"),
