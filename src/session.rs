@@ -12,7 +12,7 @@ use crate::output::Output;
 use crate::story::{self, Story};
 use crate::syscall::{Limits, Selection};
 use crate::tracer::alarm::block_signals;
-use crate::tracer::event::Status;
+use crate::tracer::event::{Event, Notice, Status};
 use crate::tracer::outbox::{Inbox, queue};
 use crate::tracer::{Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, start};
 use crate::{front, showing};
@@ -124,6 +124,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     let Finished {
         status,
         stops,
+        calls,
         filters,
     } = Engine::new(trace, config, outbox).run(|status| {
         // On a thread of its own: the program's children are not to wait for the trace's reader.
@@ -141,7 +142,13 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
             .unwrap_or(Ok(())),
     };
     if debug_engine {
-        complain(&format!("engine: {stops} stops, {filters} filters added"));
+        let filters = match filters {
+            1 => "1 filter".to_owned(),
+            _ => format!("{filters} filters"),
+        };
+        complain(&format!(
+            "engine: {stops} stops for {calls} calls told, {filters} added"
+        ));
     }
     match written {
         Err(failure) if status == Status::Exited(0) => Err(failure),
@@ -215,7 +222,10 @@ fn narrate(
             }
             output.flush()?;
         }
-        if let Some(event) = event {
+        if let Some(Event::Notice(Notice::Engine(text))) = &event {
+            complain(&format!("engine: {text}"));
+            inbox.done();
+        } else if let Some(event) = event {
             for told in story.tell(event) {
                 output.show(&told)?;
             }

@@ -110,7 +110,7 @@ pub fn notice(notice: &Notice, quiet: Quiet, escape: Escape) -> Option<String> {
                 ),
             )
         }
-        Notice::Text(text) => (quiet.notices, bare(text)),
+        Notice::Engine(text) | Notice::Text(text) => (quiet.notices, bare(text)),
     };
     (!left_out).then(|| format!("sockstrace: {text}"))
 }

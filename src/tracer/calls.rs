@@ -6,10 +6,11 @@ use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
 use super::growth::sets_filter;
+use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
 use super::stopped::{Gone, Stopped};
-use super::tracees::{Doing, Undo};
+use super::tracees::{CallByCall, Doing, Undo};
 use crate::syscall::{
     self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row,
     add_effects, finish,
@@ -27,10 +28,14 @@ impl Engine {
         raw: Raw,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        if arch == abi::AUDIT_ARCH
-            && let Some(why) = self.last_chance(tid, &raw)
-        {
-            return self.take_last_chance(stopped, why);
+        if arch == abi::AUDIT_ARCH {
+            let then = Then::Call(arch, raw);
+            if let Some(why) = self.last_chance(tid, &raw) {
+                return self.take_last_chance(stopped, why, then);
+            }
+            if let Some(scope) = self.covers_target(tid, &raw) {
+                return self.inject(stopped, scope, then);
+            }
         }
         let interrupted = self.new_call(tid);
         let row = if arch == abi::AUDIT_ARCH {
@@ -74,6 +79,7 @@ impl Engine {
             Role::File => self.config.all_descriptors || self.selected(row),
             _ if row.is_network() || self.config.all_descriptors => true,
             Role::Create | Role::Duplicate | Role::IoUring => true,
+            _ if unshares(raw) => true,
             _ => {
                 let mut descriptors = row.descriptor_arguments().peekable();
                 if descriptors.peek().is_none() || row.role == Role::Poll {
@@ -176,20 +182,19 @@ impl Engine {
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
         let doing = self.child_call_left(&stopped)?;
+        let mut sandboxed = false;
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             thread.entered = false;
-            if std::mem::take(&mut thread.sandboxes)
-                && !error
-                && let Some(process) = self.tracees.processes.get_mut(&thread.pid)
-            {
-                process.call_by_call = true;
-            }
+            sandboxed = std::mem::take(&mut thread.sandboxes) && !error;
             if error
                 && value == -ERESTART_RESTARTBLOCK
                 && let Doing::Calling(calling) = &doing
             {
                 thread.interrupted = Some(calling.entry.clone());
             }
+        }
+        if sandboxed {
+            self.go_call_by_call(tid, CallByCall::ForGood, "it has a filter of its own");
         }
         let Doing::Calling(calling) = doing else {
             return self.go_on(stopped, None, value);
@@ -492,6 +497,12 @@ impl Engine {
         }
         Ok(doing)
     }
+}
+
+/// Whether a close_range(2) gives its thread a table of its own.
+fn unshares(raw: &Raw) -> bool {
+    raw.number == libc::SYS_close_range as u64
+        && raw.args[2] as u32 & libc::CLOSE_RANGE_UNSHARE != 0
 }
 
 impl Undo {

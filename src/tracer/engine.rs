@@ -15,7 +15,7 @@ use super::procfs;
 use super::program::{LaunchError, Program};
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
-use super::tracees::{Doing, Process, Tracees};
+use super::tracees::{CallByCall, Doing, Process, Tracees};
 use super::turns::Turns;
 use crate::syscall::{Call, Limits, Selection};
 
@@ -204,6 +204,8 @@ pub struct Finished {
     pub status: Status,
     /// How often its threads were stopped.
     pub stops: u64,
+    /// How many calls were told.
+    pub calls: u64,
     /// How many filters were added to the first one.
     pub filters: u64,
 }
@@ -254,7 +256,7 @@ impl Engine {
         let mut process = Process::named(name.clone(), false, self.start.clone());
         // Beyond root nobody keeps a privilege through execve.
         if self.privileged && !self.root && !self.start.is_everything() {
-            process.call_by_call = true;
+            process.call_by_call = CallByCall::ForGood;
         }
         self.tracees.add(pid, pid, table, || process);
         if let Some(thread) = self.tracees.threads.get_mut(&pid) {
@@ -312,6 +314,7 @@ impl Engine {
         Finished {
             status,
             stops: self.stops,
+            calls: self.outbox.calls(),
             filters: self.filters,
         }
     }
@@ -466,7 +469,9 @@ impl Engine {
             || thread.undo.is_some()
             || thread.clone_flags.is_some()
             || thread.sandboxes
-            || process.is_some_and(|process| process.call_by_call || process.coverage.is_open());
+            || process.is_some_and(|process| {
+                process.call_by_call != CallByCall::No || process.coverage.is_open()
+            });
         thread.free = self.filtered && !to_call;
         // Let run at its entry, the call has no exit stop that would say so.
         thread.entered &= !thread.free;

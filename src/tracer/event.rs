@@ -159,6 +159,8 @@ pub enum Notice {
         /// Its remaining descendants.
         children: Vec<(i32, String)>,
     },
+    /// How calls are made to stop from now on, for those who asked (`--debug-engine`); already worded.
+    Engine(String),
     /// Anything else worth a line; already worded.
     Text(String),
 }

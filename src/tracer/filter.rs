@@ -38,6 +38,8 @@ enum Rule {
     Maps(usize, usize),
     /// mremap(2): it may also grow what stands below.
     Remaps,
+    /// close_range(2) that gives the thread a table of its own; else it stops only where there are sockets.
+    Unshares,
     /// shmat(2): how long the memory is, its arguments do not say.
     Attaches,
 }
@@ -90,6 +92,11 @@ pub fn start(scope: &Scope, wishes: Wishes) -> Filter {
     let waits = matches!(scope, Scope::Members(members) if !members.is_empty());
     let mut rules = on_descriptors(scope, waits);
     rules.extend(BY_ARGUMENTS.map(|(number, rule)| (number as u32, rule)));
+    for (number, rule) in &mut rules {
+        if *number == libc::SYS_close_range as u32 && *rule == Rule::Pass {
+            *rule = Rule::Unshares;
+        }
+    }
     rules.extend(ENGINE.map(|number| (number as u32, Rule::Stop)));
     let wanted = |row: &&Row| only_sockets_make_it(row) || wishes.include(row);
     let always = table::rows().iter().filter(wanted);

@@ -13,7 +13,7 @@ use super::memory::TraceeMemory;
 use super::places;
 use super::procfs;
 use super::stopped::{Gone, Stopped, interrupt};
-use super::tracees::Process;
+use super::tracees::{CallByCall, Process};
 use crate::syscall::{Memory, Raw};
 
 /// The errors by which the kernel says that a call is to be made once more (include/linux/errno.h).
@@ -21,6 +21,8 @@ const RESTARTS: RangeInclusive<i64> = -516..=-512;
 
 /// Why a process can have no more filters.
 const GIVES_UP: &str = "it gives privileges up";
+/// See [`GIVES_UP`].
+const MAPS: &str = "it has memory at addresses of ours";
 /// See [`GIVES_UP`].
 const SHARES: &str = "it shares its descriptors with another process";
 
@@ -34,7 +36,9 @@ impl Engine {
         value: i64,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let idle = told.is_none() && !RESTARTS.contains(&value);
+        // A signal waits in these cases, and the thread's mask may be a call's own (epoll_pwait): nothing may come between.
+        let interrupted = RESTARTS.contains(&value) || value == -i64::from(libc::EINTR);
+        let idle = told.is_none() && !interrupted;
         if self.wants_filter(tid, idle)
             && let Some(scope) = self.next_scope(tid)
         {
@@ -66,7 +70,11 @@ impl Engine {
         };
         let coverage = &mut process.coverage;
         let news = self.descriptors.take_fresh(table, |fd| coverage.covers(fd));
-        if !self.filtered || process.call_by_call || process.hidden || coverage.is_everything() {
+        if !self.filtered
+            || process.call_by_call != CallByCall::No
+            || process.hidden
+            || coverage.is_everything()
+        {
             return false;
         }
         if news {
@@ -146,7 +154,9 @@ impl Engine {
     pub(super) fn last_chance(&self, tid: i32, raw: &Raw) -> Option<&'static str> {
         let thread = self.tracees.threads.get(&tid)?;
         let process = self.tracees.processes.get(&thread.pid)?;
-        let grows = !process.call_by_call && !process.hidden && !process.coverage.is_everything();
+        let grows = process.call_by_call == CallByCall::No
+            && !process.hidden
+            && !process.coverage.is_everything();
         if !self.filtered || !grows {
             return None;
         }
@@ -171,34 +181,81 @@ impl Engine {
 
     /// A process that has its last chance gets a filter by which all calls stop that could concern a socket; then its thread makes the
     /// call that it was about to make.
-    pub(super) fn take_last_chance(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
-        if let Some(process) = self.process_of(stopped.tid()) {
-            let text = format!(
-                "{} goes on with calls stopped by number: {why}",
-                process.name
-            );
+    pub(super) fn take_last_chance(
+        &mut self,
+        stopped: Stopped,
+        why: &str,
+        then: Then,
+    ) -> Result<(), Gone> {
+        let pid = self
+            .tracees
+            .threads
+            .get(&stopped.tid())
+            .map_or(0, |thread| thread.pid);
+        if let Some(process) = self.tracees.processes.get(&pid) {
+            let name = &process.name;
+            let text = format!("{name}[{pid}] goes on as with --engine number: {why}");
             self.remark(text);
         }
-        self.inject(stopped, Scope::Everything, Then::Call)
+        self.inject(stopped, Scope::Everything, then)
     }
 
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
     /// each of its calls stops.
     pub(super) fn watch_mappings(&mut self, tid: i32, raw: &Raw) {
         if self.filtered && places::maps_near_page(raw) {
-            self.go_call_by_call(tid, "it maps memory at addresses of ours");
+            self.go_call_by_call(tid, CallByCall::UntilExec, MAPS);
         }
     }
 
+    /// The same of a program whose file brings such a mapping with it.
+    pub(super) fn watch_image(&mut self, pid: i32) {
+        let mapped = TraceeMemory::of(pid).read(places::PASSING_PAGE, &mut [0]) != 0;
+        if self.filtered && mapped {
+            self.go_call_by_call(pid, CallByCall::UntilExec, MAPS);
+        }
+    }
+
+    /// Before a call that puts a socket where a descriptor of another kind is: which filter must be there by then, since other threads
+    /// may be using that number without a stop.
+    pub(super) fn covers_target(&self, tid: i32, raw: &Raw) -> Option<Scope> {
+        let number = raw.number as libc::c_long;
+        if ![libc::SYS_dup2, libc::SYS_dup3].contains(&number) {
+            return None;
+        }
+        let thread = self.tracees.threads.get(&tid)?;
+        let process = self.tracees.processes.get(&thread.pid)?;
+        let (from, to) = (raw.args[0] as i32, raw.args[1] as i32);
+        let wanted = self.filtered
+            && process.call_by_call == CallByCall::No
+            && !process.hidden
+            && !process.coverage.covers(to)
+            && self.descriptors.socket(thread.table, from).is_some()
+            && self.runs_freely_beside(thread.pid, tid);
+        (wanted && to >= 0).then(|| Scope::Members(vec![to as u32..=to as u32]))
+    }
+
     /// From now on every call of the thread's process stops.
-    pub(super) fn go_call_by_call(&mut self, tid: i32, why: &str) {
-        let Some(process) = self.process_of(tid) else {
+    pub(super) fn go_call_by_call(&mut self, tid: i32, how: CallByCall, why: &str) {
+        let pid = self
+            .tracees
+            .threads
+            .get(&tid)
+            .map_or(0, |thread| thread.pid);
+        let Some(process) = self.tracees.processes.get_mut(&pid) else {
             return;
         };
-        if std::mem::replace(&mut process.call_by_call, true) {
+        let before = std::mem::replace(&mut process.call_by_call, how);
+        if before != CallByCall::No {
+            if before == CallByCall::ForGood {
+                process.call_by_call = before;
+            }
             return;
         }
-        let text = format!("{} goes on call by call: {why}", process.name);
+        let text = format!(
+            "{}[{pid}] goes on as with --engine syscall: {why}",
+            process.name
+        );
         let others: Vec<i32> = process.threads.iter().copied().collect();
         self.remark(text);
         // Those that run past calls would miss what concerns them now.
@@ -250,17 +307,17 @@ impl Engine {
     /// Says how calls are made to stop, to those who asked for it.
     pub(super) fn remark(&mut self, text: String) {
         if self.config.debug {
-            let text = format!("engine: {text}");
-            self.outbox.send(Event::Notice(Notice::Text(text)), None);
+            self.outbox.send(Event::Notice(Notice::Engine(text)), None);
         }
     }
 }
 
-/// Whether the call gives its process a seccomp filter, if it succeeds.
+/// Whether the call gives its process a seccomp filter, if it succeeds. The kernel looks at the lower half of these arguments only.
 pub(super) fn sets_filter(raw: &Raw) -> bool {
+    let first = raw.args[0] as u32;
     match raw.number as libc::c_long {
-        libc::SYS_seccomp => raw.args[0] <= libc::SECCOMP_SET_MODE_FILTER.into(),
-        libc::SYS_prctl => raw.args[0] == libc::PR_SET_SECCOMP as u64,
+        libc::SYS_seccomp => first <= libc::SECCOMP_SET_MODE_FILTER,
+        libc::SYS_prctl => first == libc::PR_SET_SECCOMP as u32,
         _ => false,
     }
 }

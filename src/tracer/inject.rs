@@ -12,7 +12,8 @@ use super::filter::{Filter, addition};
 use super::memory::TraceeMemory;
 use super::places::{SCRATCH_SIZE, scratch};
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
-use crate::syscall::Memory;
+use super::tracees::CallByCall;
+use crate::syscall::{Memory, Raw};
 
 /// A thread's way through our calls.
 #[derive(Debug)]
@@ -58,8 +59,8 @@ enum Call {
 pub enum Then {
     /// The thread stood at its call's exit: it runs on, as soon as what is told of that call is on its way.
     GoOn(Option<Box<Calling>>),
-    /// It stood at its call's entry, and has that call still to make.
-    Call,
+    /// It stood at its call's entry, and has that call, of this architecture, still to make.
+    Call(u32, Raw),
 }
 
 impl Engine {
@@ -91,14 +92,17 @@ impl Engine {
         }));
         let registers = stopped.registers()?;
         let mut instruction = [0; abi::CALL.len()];
-        TraceeMemory::of(tid).read(abi::call_site(&registers), &mut instruction);
+        let site = abi::call_site(&registers);
+        if TraceeMemory::of(tid).read(site, &mut instruction) < instruction.len() {
+            return self.give_up(stopped, "its memory cannot be read");
+        }
         if instruction != abi::CALL {
             return self.elsewhere(stopped);
         }
         let mask = stopped.signal_mask()?;
         stopped.set_signal_mask(u64::MAX)?;
         injection.saved = Some(Saved { registers, mask });
-        let at_entry = matches!(injection.then, Then::Call);
+        let at_entry = matches!(injection.then, Then::Call(..));
         match place {
             Some(address) => self.install(stopped, address, at_entry),
             None => self.map(stopped, true, at_entry),
@@ -264,7 +268,7 @@ impl Engine {
 
     /// The thread's process cannot be given a further filter: from now on each of its calls stops.
     fn give_up(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
-        self.go_call_by_call(stopped.tid(), why);
+        self.go_call_by_call(stopped.tid(), CallByCall::ForGood, why);
         self.leave(stopped)
     }
 
@@ -277,7 +281,8 @@ impl Engine {
         let Some(injection) = thread.injection.take() else {
             return Ok(());
         };
-        let again = matches!(injection.then, Then::Call);
+        let again = matches!(injection.then, Then::Call(..));
+        let untouched = injection.saved.is_none();
         let restored = injection.saved.map_or(Ok(()), |saved| {
             let mut registers = saved.registers;
             if again {
@@ -286,13 +291,15 @@ impl Engine {
             stopped.set_signal_mask(saved.mask)?;
             stopped.set_registers(&registers)
         });
-        if again {
+        if again && !untouched {
             // It comes to its entry once more, as if for the first time.
             thread.entered = false;
         }
         match injection.then {
             Then::GoOn(told) => self.tell_call(stopped, told),
-            Then::Call => self.resume(stopped, 0),
+            // Nothing has been done to it yet.
+            Then::Call(arch, raw) if untouched => return self.call_entered(stopped, arch, raw),
+            Then::Call(..) => self.resume(stopped, 0),
         }
         restored
     }

@@ -10,7 +10,7 @@ use super::privilege;
 use super::procfs;
 use super::signals::{self, Watched};
 use super::stopped::{Gone, Stopped};
-use super::tracees::{Doing, Process};
+use super::tracees::{CallByCall, Doing, Process};
 use crate::syscall::Data;
 
 /// How long what goes on beside a stopped program may keep us from stopping too.
@@ -68,7 +68,8 @@ impl Engine {
         let hidden = self.tracees.hidden(maker.pid) || (!is_thread && !self.config.follow);
         let shares = flags & libc::CLONE_FILES as u64 != 0;
         let process = self.tracees.processes.get(&maker.pid);
-        let call_by_call = process.is_some_and(|process| process.call_by_call);
+        let call_by_call = process.map_or(CallByCall::No, |process| process.call_by_call);
+        let recount = !is_thread && process.is_some_and(|process| process.threads.len() > 1);
         // It has its maker's filters.
         let coverage =
             process.map_or_else(|| self.start.clone(), |process| process.coverage.clone());
@@ -87,9 +88,10 @@ impl Engine {
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;
             thread.resync = resync;
+            thread.recount = recount;
         }
         if let Some(process) = self.tracees.processes.get_mut(&pid) {
-            process.call_by_call |= call_by_call;
+            process.call_by_call = call_by_call;
         }
         self.tell(
             pid,
@@ -110,6 +112,8 @@ impl Engine {
             if std::mem::take(&mut thread.resync) {
                 let table = thread.table;
                 self.descriptors.resync(table, procfs::sockets(tid));
+            }
+            if std::mem::take(&mut thread.recount) {
                 self.recount_filters(tid);
             }
         }
@@ -156,10 +160,10 @@ impl Engine {
                 let table = self.descriptors.create_inherited(procfs::sockets(tid));
                 let name = procfs::name(tid);
                 let hidden = !self.config.follow;
-                let start = self.start.clone();
-                self.tracees.add(tid, pid, table, || {
-                    Process::named(name.clone(), hidden, start)
-                });
+                // Nobody says what filters it has.
+                let mut process = Process::named(name.clone(), hidden, self.start.clone());
+                process.call_by_call = CallByCall::ForGood;
+                self.tracees.add(tid, pid, table, || process);
                 self.tell(pid, tid, Change::Started { parent: None, name }, None);
             }
             let _gone: Result<(), Gone> = self.stopped(stopped, stop);
@@ -188,6 +192,9 @@ impl Engine {
                 self.descriptors.leave(leader.table);
             }
             thread.begun = true;
+            thread.clone_flags = None;
+            thread.interrupted = None;
+            thread.nudged = false;
             self.tracees.threads.insert(pid, thread);
             if let Some(process) = self.tracees.processes.get_mut(&pid) {
                 process.threads.remove(&former);
@@ -205,7 +212,13 @@ impl Engine {
             process.name.clone_from(&name);
             process.uses_io_uring = false;
             process.scratch = None;
+            if process.call_by_call == CallByCall::UntilExec {
+                process.call_by_call = CallByCall::No;
+                // Its sockets have come unnoticed by the filters.
+                process.coverage.opened();
+            }
         }
+        self.watch_image(pid);
         if pid == self.main {
             self.main_name.clone_from(&name);
         }
@@ -286,8 +299,8 @@ impl Engine {
         let (code, sender) = stopped.signal_origin()?;
         let tid = stopped.tid();
         let held = self.hold(stopped, signal);
-        // It may be meant to end a program whose trace nobody reads: that does not wait for a reader.
-        let held = match self.outbox.full() {
+        // It may be meant to end a program whose trace nobody reads: that does not wait for a reader. (A flood of them does.)
+        let held = match self.outbox.full() && !self.outbox.flooded() {
             true => {
                 held.resume();
                 None

@@ -89,6 +89,8 @@ pub struct Outbox {
     /// Those of calls that nobody wanted to be told.
     #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<Calling>>,
+    /// How many calls have been sent.
+    calls: u64,
     keep_step: bool,
     progress: Arc<Progress>,
     /// Events that found no room, in their order, with the threads that wait for it.
@@ -116,6 +118,7 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
         sender: Some(sender),
         returned,
         spare: Vec::new(),
+        calls: 0,
         keep_step,
         progress: Arc::clone(&progress),
         backlog: VecDeque::new(),
@@ -141,6 +144,7 @@ impl Outbox {
 
     /// Sends a call that is over, as [`Self::send`] does with an event.
     pub fn send_call(&mut self, calling: Box<Calling>, held: Option<Held>) {
+        self.calls += 1;
         self.post(Parcel::Call(calling), held);
     }
 
@@ -214,6 +218,16 @@ impl Outbox {
     /// Tells the output that there is nothing more to wait for.
     fn wake_output(&self) {
         self.progress.output.get().inspect(|output| output.unpark());
+    }
+
+    /// How many calls have been sent.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Whether so much waits for room that whatever happens next has to wait, too.
+    pub fn flooded(&self) -> bool {
+        self.backlog.len() > CAPACITY
     }
 
     /// Whether there is no room: what can be left out should be.

@@ -2,9 +2,10 @@
 
 use crate::syscall::Raw;
 
-/// Calls made from this page always pass: the place of code of ours that sees its calls by itself. Neither the kernel nor the
-/// allocators and sanitizers that choose addresses for themselves put anything near it.
-pub const PASSING_PAGE: u64 = 0x3353_0000_0000;
+/// Calls made from this page always pass: the place of code of ours that sees its calls by itself. It lies below the first address
+/// that the kernel gives a position-independent program (two thirds of the address space), far from where Go and V8 put their heaps,
+/// and in what the address, memory and thread sanitizers leave to programs.
+pub const PASSING_PAGE: u64 = 0x5510_0000_0000;
 
 /// How many bytes a process needs for the filter that it is about to install.
 pub const SCRATCH_SIZE: u64 = 2 * PAGE;

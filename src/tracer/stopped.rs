@@ -156,6 +156,11 @@ pub fn wait_for(tid: i32) -> Waited {
     wait_with(tid, libc::__WALL)
 }
 
+/// [`wait_now`] for one thread.
+pub fn wait_for_now(tid: i32) -> Waited {
+    wait_with(tid, libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG)
+}
+
 fn wait_with(tid: i32, flags: i32) -> Waited {
     let mut status = 0;
     // SAFETY: status is a valid place for an int.

@@ -61,6 +61,8 @@ pub struct Thread {
     pub interrupted: Option<Entry>,
     /// Whether its table was copied while another thread could change it, and is to be compared with the kernel's.
     pub resync: bool,
+    /// Whether its process was made while another thread could give its maker's a filter, and its filters are to be counted.
+    pub recount: bool,
     /// Whether it has been seen running: a new thread's first stop is not one of the program's own.
     pub begun: bool,
     /// Whether it was last let run to the next event, past calls that the filters let pass.
@@ -69,6 +71,18 @@ pub struct Thread {
     pub nudged: bool,
     /// Calls of ours that it is making.
     pub injection: Option<Box<Injection>>,
+}
+
+/// Whether every call of a process stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallByCall {
+    /// Filters pick those that do.
+    #[default]
+    No,
+    /// Until it becomes another program: the reason lies in its memory.
+    UntilExec,
+    /// For good: it has a filter of its own, and the calls that this refuses stop for us only so, or it can have none of ours.
+    ForGood,
 }
 
 /// One traced process.
@@ -82,8 +96,8 @@ pub struct Process {
     pub hidden: bool,
     /// Whether it is in a group-stop.
     pub stopped: bool,
-    /// Whether it has a seccomp filter of its own: the calls that this refuses stop for us only where every call stops.
-    pub call_by_call: bool,
+    /// Whether every call of it stops, for want of a filter that could say which.
+    pub call_by_call: CallByCall,
     /// Whether it was said that the kernel lets nobody look into it.
     pub opaque: bool,
     /// Whether it uses io_uring, which has been said.
@@ -102,7 +116,7 @@ impl Process {
             threads: HashSet::new(),
             hidden,
             stopped: false,
-            call_by_call: false,
+            call_by_call: CallByCall::No,
             opaque: false,
             uses_io_uring: false,
             coverage,
@@ -139,6 +153,7 @@ impl Tracees {
             sandboxes: false,
             interrupted: None,
             resync: false,
+            recount: false,
             begun: false,
             free: false,
             nudged: false,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashSet;
 
-use super::stopped::{Waited, wait, wait_now};
+use super::stopped::{Waited, wait, wait_for_now, wait_now};
 
 /// How many stops are put in order before the first of them is dealt with.
 const MOST: usize = 256;
@@ -23,7 +23,15 @@ impl Turns {
     /// What is to be dealt with next; waits until there is something. `alone` says that there is one thread only.
     pub fn next(&mut self, alone: bool) -> Waited {
         if let Some(next) = self.waiting.pop_front() {
-            return next;
+            // Meanwhile it may have been killed, or its number taken over by an execve: then this says so, and is what counts.
+            let later = match &next {
+                Waited::Stopped(stopped, _) => wait_for_now(stopped.tid()),
+                _ => Waited::Nothing,
+            };
+            return match later {
+                Waited::Nothing | Waited::Interrupted => next,
+                later => later,
+            };
         }
         let next = wait();
         if alone || self.is_first_turn(&next) {

@@ -19,7 +19,7 @@ fn counts(outcome: &Outcome) -> (u64, u64) {
     let said = outcome.stderr.text();
     let numbers = said
         .lines()
-        .find(|line| line.contains(" stops, "))
+        .find(|line| line.contains(" stops for "))
         .map(|line| {
             let words = line.split_whitespace();
             words
@@ -27,7 +27,7 @@ fn counts(outcome: &Outcome) -> (u64, u64) {
                 .collect::<Vec<u64>>()
         });
     match numbers.as_deref() {
-        Some([stops, filters]) => (*stops, *filters),
+        Some([stops, _, filters]) => (*stops, *filters),
         _ => panic!("no counts in {said:?}"),
     }
 }
@@ -75,9 +75,8 @@ fn without_memory_for_a_filter_every_call_stops() {
         );
         trace.has("\"hello\", 5) = 5");
         trace.has("\"hello\", 8) = 5");
-        let fell_back = trace
-            .text
-            .contains("goes on call by call: there is no memory");
+        let said = outcome.stderr.text();
+        let fell_back = said.contains("goes on as with --engine syscall: there is no memory");
         assert_eq!(fell_back, engine == "auto", "{trace}");
     }
 }
@@ -95,5 +94,54 @@ fn code_at_the_addresses_that_filters_let_pass_is_seen_too() {
             assert_eq!(outcome.stdout.text(), "from afar\n");
             trace.has("\"from afar\", 9) = 9");
         }
+    }
+}
+
+#[test]
+fn signals_do_not_keep_a_program_from_its_filter() {
+    let program = program("often_interrupted");
+    let (outcome, trace) = debugged("auto", &[text(&program)]);
+    let (stops, filters) = counts(&outcome);
+    assert!(
+        stops < 1000 && filters == 1,
+        "{stops} stops, {filters} filters"
+    );
+    trace.has("\"still\", 5) = 5");
+}
+
+#[test]
+fn a_socket_is_seen_at_once_where_other_threads_use_its_number() {
+    let program = program("dup_beneath");
+    for engine in ["auto", "number", "syscall"] {
+        let (outcome, trace) = debugged(engine, &[text(&program)]);
+        let told = trace.text.lines();
+        let told = told.filter(|line| line.contains("\"x\", 1)") && line.contains(" = 1"));
+        let told = told.count();
+        let came: usize = outcome.stdout.text().trim().parse().expect("a number");
+        // What had stopped before dup2 was over was a call on a file then.
+        assert!(
+            told <= came && came <= told + 3,
+            "{told} of {came} told under --engine {engine}{trace}"
+        );
+    }
+}
+
+#[test]
+fn threads_that_part_their_descriptors_without_sockets_are_known_apart() {
+    let program = program("own_tables");
+    for engine in ["auto", "number", "syscall"] {
+        let (outcome, trace) = debugged(engine, &[text(&program)]);
+        assert_eq!(outcome.stdout.text(), "file 3\nsocket 3\n");
+        trace.has("\"to a socket\", 11) = 11").lacks("to a file");
+    }
+}
+
+#[test]
+fn nothing_is_called_in_the_name_of_a_program_with_a_filter_of_its_own() {
+    let program = program("upper_halves");
+    for engine in ["auto", "number", "syscall"] {
+        let (outcome, trace) = debugged(engine, &[text(&program)]);
+        assert_eq!(outcome.stdout.text(), "lives\n", "under --engine {engine}");
+        trace.has("\"lives\", 5) = 5");
     }
 }

@@ -163,6 +163,11 @@ impl Writer {
                 assembler.branch(Test::Equal(libc::PR_SET_SECCOMP as u32), stop);
                 assembler.goto(pass);
             }
+            Rule::Unshares => {
+                assembler.load(word::low(2));
+                assembler.branch(Test::AnyBit(libc::CLOSE_RANGE_UNSHARE), stop);
+                assembler.goto(pass);
+            }
             Rule::Maps(address, length) => {
                 reaches_near(assembler, address, length, stop);
                 assembler.goto(pass);
