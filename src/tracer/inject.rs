@@ -30,6 +30,13 @@ pub struct Injection {
     then: Then,
 }
 
+impl Injection {
+    /// Whether any other call of the process would do as well.
+    fn can_wait(&self) -> bool {
+        matches!(self.then, Then::GoOn(None))
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Saved {
     registers: Registers,
@@ -86,7 +93,7 @@ impl Engine {
         let mut instruction = [0; abi::CALL.len()];
         TraceeMemory::of(tid).read(abi::call_site(&registers), &mut instruction);
         if instruction != abi::CALL {
-            return self.give_up(stopped, "the call was made by an unknown instruction");
+            return self.elsewhere(stopped);
         }
         let mask = stopped.signal_mask()?;
         stopped.set_signal_mask(u64::MAX)?;
@@ -95,6 +102,20 @@ impl Engine {
         match place {
             Some(address) => self.install(stopped, address, at_entry),
             None => self.map(stopped, true, at_entry),
+        }
+    }
+
+    /// The thread does not stand behind the instruction that makes calls. rt_sigreturn(2) leaves it wherever a signal came: another
+    /// call will do, unless this very one has made a socket.
+    fn elsewhere(&mut self, stopped: Stopped) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let thread = self.tracees.threads.get_mut(&tid);
+        match thread.and_then(|thread| thread.injection.take_if(|it| it.can_wait())) {
+            Some(_) => {
+                self.tell_call(stopped, None);
+                Ok(())
+            }
+            None => self.give_up(stopped, "it makes calls by an unknown instruction"),
         }
     }
 
