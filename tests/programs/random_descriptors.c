@@ -320,7 +320,7 @@ static void steps(struct life *life, int count) {
         int fd = some(life);
         switch (next(life, 20)) {
         case 0: case 1: case 2: case 3: make(life); break;
-        case 4: next(life, 20) ? idle(next(life, 8)) : idle(A_WHILE); // and then:
+        case 4: idle(next(life, 20) ? next(life, 8) : A_WHILE); // fall through
         case 5: name(life, fd); break;
         case 6: case 7: release(life, fd); break;
         case 8: case 9: copy(life, fd); break;
