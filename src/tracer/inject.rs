@@ -24,7 +24,9 @@ pub struct Injection {
     /// What the thread had before, once it was asked.
     saved: Option<Saved>,
     call: Call,
-    /// Whether the place for the filter is a new one.
+    /// Where the thread reads the filter from; no other thread uses it meanwhile.
+    place: Option<u64>,
+    /// Whether that is a new one.
     mapped: bool,
     /// How the thread runs on to the next stop of our call.
     pub(super) how: Resume,
@@ -75,10 +77,10 @@ impl Engine {
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return Ok(());
         };
-        let Some(process) = self.tracees.processes.get(&thread.pid) else {
+        let Some(process) = self.tracees.processes.get_mut(&thread.pid) else {
             return Ok(());
         };
-        let place = process.scratch;
+        let place = process.places.pop();
         let filter = addition(&scope, !process.coverage.waits());
         // From here on what is told is safe, should the thread be killed.
         let injection = thread.injection.insert(Box::new(Injection {
@@ -86,6 +88,7 @@ impl Engine {
             filter,
             saved: None,
             call: Call::Map { chosen: true },
+            place,
             mapped: false,
             how: Resume::ToCall,
             then,
@@ -113,13 +116,12 @@ impl Engine {
     /// call will do, unless this very one has made a socket.
     fn elsewhere(&mut self, stopped: Stopped) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let thread = self.tracees.threads.get_mut(&tid);
-        match thread.and_then(|thread| thread.injection.take_if(|it| it.can_wait())) {
-            Some(_) => {
-                self.tell_call(stopped, None);
-                Ok(())
-            }
-            None => self.give_up(stopped, "it makes calls by an unknown instruction"),
+        match self
+            .injection(tid)
+            .is_some_and(|injection| injection.can_wait())
+        {
+            true => self.leave(stopped),
+            false => self.give_up(stopped, "it makes calls by an unknown instruction"),
         }
     }
 
@@ -170,7 +172,7 @@ impl Engine {
             Call::Map { .. } if value > 0 => {
                 let address = value as u64;
                 injection.mapped = true;
-                self.set_scratch(tid, Some(address));
+                injection.place = Some(address);
                 self.install(stopped, address, false)
             }
             // The program has something there.
@@ -187,18 +189,11 @@ impl Engine {
         }
     }
 
-    fn set_scratch(&mut self, tid: i32, address: Option<u64>) {
-        if let Some(process) = self.process_of(tid) {
-            process.scratch = address;
-        }
-    }
-
     fn map(&mut self, stopped: Stopped, chosen: bool, at_entry: bool) -> Result<(), Gone> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let thread = self.tracees.threads.get(&stopped.tid());
-        let (address, flags) = match thread {
-            Some(thread) if chosen => (scratch(thread.pid), flags | libc::MAP_FIXED_NOREPLACE),
-            _ => (0, flags),
+        let (address, flags) = match chosen {
+            true => (scratch(stopped.tid()), flags | libc::MAP_FIXED_NOREPLACE),
+            false => (0, flags),
         };
         let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
         let arguments = [address, SCRATCH_SIZE, protection, flags as u64, u64::MAX, 0];
@@ -217,7 +212,7 @@ impl Engine {
                 return self.give_up(stopped, "the program's memory cannot be written");
             }
             // A program may unmap what it does not know.
-            self.set_scratch(tid, None);
+            injection.place = None;
             return self.map(stopped, true, at_entry);
         }
         let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
@@ -281,6 +276,11 @@ impl Engine {
         let Some(injection) = thread.injection.take() else {
             return Ok(());
         };
+        if let (Some(place), Some(process)) =
+            (injection.place, self.tracees.processes.get_mut(&thread.pid))
+        {
+            process.places.push(place);
+        }
         let again = matches!(injection.then, Then::Call(..));
         let untouched = injection.saved.is_none();
         let restored = injection.saved.map_or(Ok(()), |saved| {

@@ -7,7 +7,7 @@ use crate::syscall::Raw;
 /// and in what the address, memory and thread sanitizers leave to programs.
 pub const PASSING_PAGE: u64 = 0x5510_0000_0000;
 
-/// How many bytes a process needs for the filter that it is about to install.
+/// How many bytes a thread needs for the filter that it is about to install.
 pub const SCRATCH_SIZE: u64 = 2 * PAGE;
 
 /// How many places for that there are behind the page that passes, below the next 4 GiB.
@@ -19,9 +19,10 @@ pub const PAGE: u64 = 4096;
 /// The upper half of all addresses near the page.
 pub const NEAR: u32 = (PASSING_PAGE >> 32) as u32;
 
-/// Where a process puts the filter that it is about to install. Processes may share their memory (CLONE_VM), so each has its place.
-pub fn scratch(pid: i32) -> u64 {
-    PASSING_PAGE + PAGE + u64::from(pid.unsigned_abs()) % PLACES * SCRATCH_SIZE
+/// Where a thread that has no such place yet puts the filter that it is about to install. Threads share their memory, and so may
+/// processes (CLONE_VM), so each has its own.
+pub fn scratch(tid: i32) -> u64 {
+    PASSING_PAGE + PAGE + u64::from(tid.unsigned_abs()) % PLACES * SCRATCH_SIZE
 }
 
 /// Whether a call is one of those that map memory where the page that passes could be: what the filters stop of them.

@@ -104,8 +104,8 @@ pub struct Process {
     pub uses_io_uring: bool,
     /// What its filters stop.
     pub coverage: Coverage,
-    /// Where in its memory it reads new filters from, once there is such a place.
-    pub scratch: Option<u64>,
+    /// Places in its memory from which its threads read new filters, those that none is using.
+    pub places: Vec<u64>,
 }
 
 impl Process {
@@ -120,7 +120,7 @@ impl Process {
             opaque: false,
             uses_io_uring: false,
             coverage,
-            scratch: None,
+            places: Vec::new(),
         }
     }
 }
