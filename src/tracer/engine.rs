@@ -285,7 +285,13 @@ impl Engine {
         let mut turns = Turns::default();
         while !(self.tracees.threads.is_empty() && self.newborn.is_empty()) {
             let alone = self.tracees.threads.len() + self.newborn.len() == 1;
-            match turns.next(alone) {
+            let processes = &self.tracees.processes;
+            let leads_others = |tid| {
+                processes
+                    .get(&tid)
+                    .is_some_and(|process| process.threads.len() > 1)
+            };
+            match turns.next(alone, leads_others) {
                 Waited::Stopped(stopped, stop) => {
                     self.stops += 1;
                     // A thread that was killed meanwhile says so by a later wait.

@@ -20,12 +20,14 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// What is to be dealt with next; waits until there is something. `alone` says that there is one thread only.
-    pub fn next(&mut self, alone: bool) -> Waited {
+    /// What is to be dealt with next; waits until there is something. `alone` says that there is one thread only, `is_taken_over` whose
+    /// number another thread may have taken over by an execve while it waited for its turn: then that execve is what counts.
+    pub fn next(&mut self, alone: bool, is_taken_over: impl Fn(i32) -> bool) -> Waited {
         if let Some(next) = self.waiting.pop_front() {
-            // Meanwhile it may have been killed, or its number taken over by an execve: then this says so, and is what counts.
             let later = match &next {
-                Waited::Stopped(stopped, _) => wait_for_now(stopped.tid()),
+                Waited::Stopped(stopped, _) if is_taken_over(stopped.tid()) => {
+                    wait_for_now(stopped.tid())
+                }
                 _ => Waited::Nothing,
             };
             return match later {
