@@ -226,12 +226,13 @@ impl Engine {
         let thread = self.tracees.threads.get(&tid)?;
         let process = self.tracees.processes.get(&thread.pid)?;
         let (from, to) = (raw.args[0] as i32, raw.args[1] as i32);
+        let will_run = process.threads.len() > 1 && !process.coverage.is_open();
         let wanted = self.filtered
             && process.call_by_call == CallByCall::No
             && !process.hidden
             && !process.coverage.covers(to)
             && self.descriptors.socket(thread.table, from).is_some()
-            && self.runs_freely_beside(thread.pid, tid);
+            && (will_run || self.runs_freely_beside(thread.pid, tid));
         (wanted && to >= 0).then(|| Scope::Members(vec![to as u32..=to as u32]))
     }
 
