@@ -118,10 +118,10 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
     // Who begins as another user has lost the privilege to install more filters when it begins.
     let grows =
         config.mechanism == Mechanism::Auto && !config.all_descriptors && program.user.is_none();
-    let mut members: Vec<u32> = inherited.iter().map(|(fd, ..)| *fd as u32).collect();
-    members.sort_unstable();
+    let mut descriptors: Vec<i32> = inherited.iter().map(|(fd, ..)| *fd).collect();
+    descriptors.sort_unstable();
     let covered = match grows {
-        true => Scope::Members(members.into_iter().map(|fd| fd..=fd).collect()),
+        true => Scope::Members(Coverage::of(Scope::Members(Vec::new())).plan(descriptors)),
         false => Scope::Everything,
     };
     let filter = (config.mechanism != Mechanism::Syscall).then(|| {

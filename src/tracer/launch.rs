@@ -12,8 +12,7 @@ use syscalls::Sysno;
 
 use super::alarm::Mask;
 use super::event::Status;
-use super::filter::Filter;
-use super::filter::RET_DATA;
+use super::filter::{Filter, RET_DATA};
 use super::image::{Image, PROBE};
 use super::memory::TraceeMemory;
 use super::program::{LaunchError, Program};
