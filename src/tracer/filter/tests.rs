@@ -104,8 +104,11 @@ fn an_adaptive_filter_leaves_files_alone() {
         libc::SYS_dup2,
         libc::SYS_close_range,
     ] {
-        assert_eq!(run(&start, &call(number, &[3, 3, 3])), PASS, "{number}");
+        assert_eq!(run(&start, &call(number, &[3, 3, 0])), PASS, "{number}");
     }
+    let unshares = libc::CLOSE_RANGE_UNSHARE.into();
+    let close_range = call(libc::SYS_close_range, &[3, 3, unshares]);
+    assert_eq!(run(&start, &close_range), STOP, "it parts descriptors");
     for number in [
         libc::SYS_socket,
         libc::SYS_accept4,
@@ -182,8 +185,8 @@ fn memory_mapped_near_the_page_stops() {
         (libc::SYS_mmap, &[PASSING_PAGE, PAGE], STOP),
         (libc::SYS_mmap, &[scratch(1), PAGE], STOP),
         (libc::SYS_mmap, &[scratch(i32::MAX), PAGE], STOP),
-        (libc::SYS_mmap, &[0x10_0000, 0x40 * terabyte], STOP),
-        (libc::SYS_mmap, &[0x10_0000, 0x20 * terabyte], PASS),
+        (libc::SYS_mmap, &[0x10_0000, 0x60 * terabyte], STOP),
+        (libc::SYS_mmap, &[0x10_0000, 0x40 * terabyte], PASS),
         (libc::SYS_mmap, &[0x7f00_0000_0000, terabyte], PASS),
         (
             libc::SYS_mremap,
