@@ -68,15 +68,12 @@ impl Engine {
         let Some(process) = self.tracees.processes.get_mut(&pid) else {
             return false;
         };
-        let coverage = &mut process.coverage;
+        let coverage = &process.coverage;
         let news = self.descriptors.take_fresh(table, |fd| coverage.covers(fd));
-        if !self.filtered
-            || process.call_by_call != CallByCall::No
-            || process.hidden
-            || coverage.is_everything()
-        {
+        if !self.filtered || !process.takes_filters() {
             return false;
         }
+        let coverage = &mut process.coverage;
         if news {
             coverage.opened();
             return self.runs_freely_beside(pid, tid);
@@ -154,10 +151,7 @@ impl Engine {
     pub(super) fn last_chance(&self, tid: i32, raw: &Raw) -> Option<&'static str> {
         let thread = self.tracees.threads.get(&tid)?;
         let process = self.tracees.processes.get(&thread.pid)?;
-        let grows = process.call_by_call == CallByCall::No
-            && !process.hidden
-            && !process.coverage.is_everything();
-        if !self.filtered || !grows {
+        if !self.filtered || !process.takes_filters() {
             return None;
         }
         // Not 0, and not -1, which leaves the number as it is.
@@ -210,8 +204,8 @@ impl Engine {
 
     /// The same of a program whose file brings such a mapping with it.
     pub(super) fn watch_image(&mut self, pid: i32) {
-        let mapped = TraceeMemory::of(pid).read(places::PASSING_PAGE, &mut [0]) != 0;
-        if self.filtered && mapped {
+        let mapped = || TraceeMemory::of(pid).read(places::PASSING_PAGE, &mut [0]) != 0;
+        if self.filtered && mapped() {
             self.go_call_by_call(pid, CallByCall::UntilExec, MAPS);
         }
     }
@@ -228,8 +222,7 @@ impl Engine {
         let (from, to) = (raw.args[0] as i32, raw.args[1] as i32);
         let will_run = process.threads.len() > 1 && !process.coverage.is_open();
         let wanted = self.filtered
-            && process.call_by_call == CallByCall::No
-            && !process.hidden
+            && process.takes_filters()
             && !process.coverage.covers(to)
             && self.descriptors.socket(thread.table, from).is_some()
             && (will_run || self.runs_freely_beside(thread.pid, tid));

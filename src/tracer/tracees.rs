@@ -109,6 +109,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// Whether further filters can tell more of its calls apart, and anybody wants to see them.
+    pub fn takes_filters(&self) -> bool {
+        self.call_by_call == CallByCall::No && !self.hidden && !self.coverage.is_everything()
+    }
+
     /// A process of that name, with no thread yet.
     pub fn named(name: String, hidden: bool, coverage: Coverage) -> Self {
         Self {
