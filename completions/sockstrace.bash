@@ -116,7 +116,7 @@ _sockstrace() {
                     return 0
                     ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "auto number syscall" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto stop record number syscall" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -18,7 +18,9 @@ complete -c sockstrace -l syscall-times -d 'As -T, with a precision' -r
 complete -c sockstrace -s o -l output -d 'Write the trace to FILE, or to the input of \'|COMMAND\', in place of standard error' -r -F
 complete -c sockstrace -s E -l env -d 'Run the program with VAR set, or without VAR; may be repeated' -r
 complete -c sockstrace -s u -l user -d 'Run the program as USER, with that user\'s groups; only root may' -r -f -a "(__fish_complete_users)"
-complete -c sockstrace -l engine -d 'How calls are stopped: auto (on sockets only), number (by kind), syscall (all; slowest)' -r -f -a "auto\t'The best that works here'
+complete -c sockstrace -l engine -d 'How calls are seen: auto, stop (no recorder), record, number (by kind), syscall (slowest)' -r -f -a "auto\t'The best that works here'
+stop\t'Filters that grow with the sockets, and no recorder'
+record\t'The recorder for every call that it can take, from the first one on'
 number\t'A seccomp filter that picks calls by their number'
 syscall\t'PTRACE_SYSCALL: every call stops'"
 complete -c sockstrace -s v -l no-abbrev -d 'Show every call: nothing folded, hidden or abbreviated'

@@ -161,6 +161,8 @@ fn config(options: &Options) -> Config {
     Config {
         mechanism: match options.engine {
             cli::Engine::Auto => Mechanism::Auto,
+            cli::Engine::Stop => Mechanism::Stop,
+            cli::Engine::Record => Mechanism::Record,
             cli::Engine::Number => Mechanism::Number,
             cli::Engine::Syscall => Mechanism::Syscall,
         },

@@ -246,10 +246,11 @@ pub(super) struct Program {
 #[derive(Args)]
 #[command(next_help_heading = "Advanced")]
 pub(super) struct Advanced {
-    /// How calls are stopped: auto (on sockets only), number (by kind), syscall (all; slowest)
+    /// How calls are seen: auto, stop (no recorder), record, number (by kind), syscall (slowest)
     ///
-    /// With auto, seccomp filters stop the calls that make sockets and those on the descriptors that lead to sockets; each program gets
-    /// further filters as its sockets come. Calls on files run at nearly full speed. With number, one filter stops all calls that
+    /// With stop, seccomp filters stop the calls that make sockets and those on the descriptors that lead to sockets; each program gets
+    /// further filters as its sockets come. Calls on files run at nearly full speed. auto does the same, and lets the places in the
+    /// program that make such calls often record them without a stop; record does so with every place from its first call on. With number, one filter stops all calls that
     /// sockets and files have in common. syscall stops every call (PTRACE_SYSCALL); it works where filters are not allowed. auto falls
     /// back to the others where it must, as --debug-engine tells. The trace is the same.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Engine::Auto)]

@@ -211,6 +211,10 @@ pub enum When {
 pub enum Engine {
     /// The best that works here.
     Auto,
+    /// Filters that grow with the sockets, and no recorder.
+    Stop,
+    /// The recorder for every call that it can take, from the first one on.
+    Record,
     /// A seccomp filter that picks calls by their number.
     Number,
     /// PTRACE_SYSCALL: every call stops.

@@ -22,13 +22,24 @@ use crate::syscall::{Call, Limits, Selection};
 /// How calls are made to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mechanism {
-    /// The best that works here: seccomp filters that grow with the sockets of each process.
+    /// The best that works here: seccomp filters that grow with the sockets of each process, and a recorder for what is hot.
     #[default]
     Auto,
+    /// The filters alone.
+    Stop,
+    /// The filters, and a recorder for every call that it can take, from the first one on.
+    Record,
     /// One seccomp filter picks them by number.
     Number,
     /// Every call stops (PTRACE_SYSCALL).
     Syscall,
+}
+
+impl Mechanism {
+    /// Whether filters grow with the sockets.
+    fn grows(self) -> bool {
+        matches!(self, Self::Auto | Self::Stop | Self::Record)
+    }
 }
 
 /// What to trace.
@@ -116,8 +127,7 @@ pub fn start(program: &Program, config: &Config, mask: Mask) -> Result<Trace, La
     let mut inherited = procfs::sockets(std::process::id() as i32);
     inherited.retain(|(_, _, closes_on_exec)| !closes_on_exec);
     // Who begins as another user has lost the privilege to install more filters when it begins.
-    let grows =
-        config.mechanism == Mechanism::Auto && !config.all_descriptors && program.user.is_none();
+    let grows = config.mechanism.grows() && !config.all_descriptors && program.user.is_none();
     let mut descriptors: Vec<i32> = inherited.iter().map(|(fd, ..)| *fd).collect();
     descriptors.sort_unstable();
     let covered = match grows {
