@@ -257,6 +257,7 @@ const _: () = assert!(RECORDED.len() < ROWS);
 
 #[cfg(test)]
 mod tests {
+    use super::super::layout::CODE_SIZE;
     use super::*;
 
     #[test]
