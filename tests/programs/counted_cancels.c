@@ -71,8 +71,7 @@ int main(int argc, char **argv) {
     begin_counting();
     asynchronous = strcmp(argv[1], "asynchronous") == 0;
     server = listening(&address);
-    struct tally *sockets = tally_of(COUNTED_socket, -1);
-    sockets->begun++, sockets->done++, sockets->sum += server;
+    COUNTED(socket, -1, server);
     counted_pair(SOCK_STREAM, quiet);
     for (int i = 0; i < VICTIMS; i++) counted_pair(SOCK_STREAM, busy[i]);
     int numbers[VICTIMS] = {0, 1, 2, 3, 4};

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
-enum { DESCRIPTORS = 700, ERRORS = 6 };
+enum { DESCRIPTORS = 700, ERRORS = 7 };
 #define COUNTED_CALLS(row)                                                                                                           \
     row(read) row(write) row(readv) row(writev) row(recvfrom) row(sendto) row(recvmsg) row(sendmsg) row(recvmmsg) row(sendmmsg)      \
     row(close) row(accept) row(accept4) row(connect) row(shutdown) row(socket) row(socketpair) row(dup) row(dup2) row(dup3)          \
@@ -17,7 +17,7 @@ enum { DESCRIPTORS = 700, ERRORS = 6 };
 #define COUNTED_NAME(name) #name,
 enum { COUNTED_CALLS(COUNTED_NUMBER) COUNTED_COUNT };
 static const char *const counted_names[] = {COUNTED_CALLS(COUNTED_NAME)};
-static const int counted_errors[ERRORS] = {EINTR, EAGAIN, EBADF, EFAULT, EPIPE, ECONNRESET};
+static const int counted_errors[ERRORS] = {EINTR, EAGAIN, EBADF, EFAULT, EPIPE, ECONNRESET, ENOTSOCK};
 
 struct tally {
     atomic_long begun, done, sum, errors[ERRORS];
@@ -80,9 +80,7 @@ static inline void counted_close(int fd) { EXACTLY(0, close, fd, close(fd)); }
 static inline void counted_connection(int pair[2]) {
     struct sockaddr_in address;
     int server = listening(&address);
-    tally_of(COUNTED_socket, -1)->sum += server;
-    tally_of(COUNTED_socket, -1)->begun++;
-    tally_of(COUNTED_socket, -1)->done++;
+    COUNTED(socket, -1, server);
     pair[0] = COUNTED(socket, -1, socket(AF_INET, SOCK_STREAM, 0));
     EXACTLY(0, connect, pair[0], connect(pair[0], (struct sockaddr *)&address, sizeof address));
     pair[1] = COUNTED(accept, server, accept(server, NULL, NULL));

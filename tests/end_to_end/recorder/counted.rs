@@ -206,3 +206,12 @@ fn code_that_lies_in_files_or_has_two_addresses() {
         assert_eq!(output.matches("is as it was").count(), same, "{output}");
     }
 }
+
+#[test]
+fn numbers_that_are_sockets_and_files_in_turns() {
+    for how in ["handed", "raced", "rights", "closed"] {
+        for trace in counts("counted_numbers", &[how]) {
+            trace.lacks("FILE");
+        }
+    }
+}
