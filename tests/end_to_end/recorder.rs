@@ -2,3 +2,4 @@
 //! real programs, whose every connection must be told as it is without it.
 
 mod counted;
+mod unnoticed;

@@ -91,7 +91,11 @@ fn assert_told(engine: &str, counted: &Tallies, trace: &Trace, signals: Signals)
         if signals == Signals::Interrupt {
             let count = |tally: &Tally| tally.errors.get("EINTR").copied().unwrap_or(0);
             let again = count(&theirs) - count(ours);
-            assert!(again >= 0, "{what:?} under --engine {engine}: EINTR {} times, told {again} times less{trace}", count(ours));
+            assert!(
+                again >= 0,
+                "{what:?} under --engine {engine}: EINTR {} times, told {again} times less{trace}",
+                count(ours)
+            );
             theirs.done -= again;
             if again > 0 {
                 theirs.errors.insert("EINTR".to_owned(), count(ours));
@@ -99,7 +103,8 @@ fn assert_told(engine: &str, counted: &Tallies, trace: &Trace, signals: Signals)
             }
         }
         let all = (theirs.done, theirs.sum, &theirs.errors) == (ours.done, ours.sum, &ours.errors);
-        let between = ours.done <= theirs.done && theirs.done <= ours.begun && ours.sum <= theirs.sum;
+        let between =
+            ours.done <= theirs.done && theirs.done <= ours.begun && ours.sum <= theirs.sum;
         assert!(
             all || (ours.begun > ours.done && between),
             "{what:?} under --engine {engine}: the program counted {ours:?}, the trace tells {theirs:?}{trace}"
@@ -134,8 +139,12 @@ fn counts(name: &str, arguments: &[&str]) -> Vec<Trace> {
 }
 
 #[test]
-fn threads_on_pairs_and_connections() {
+fn threads_on_pairs() {
     counts("counted_threads", &["pairs"]);
+}
+
+#[test]
+fn threads_on_connections() {
     counts("counted_threads", &["tcp"]);
 }
 
@@ -187,7 +196,10 @@ fn processes_that_end_amid_calls() {
 
 #[test]
 fn code_that_comes_and_goes() {
-    let (one, other) = (library("site", "-DSYSCALL_AT=0"), library("site", "-DSYSCALL_AT=3"));
+    let (one, other) = (
+        library("site", "-DSYSCALL_AT=0"),
+        library("site", "-DSYSCALL_AT=3"),
+    );
     for trace in counts("counted_code", &["libraries", text(&one), text(&other)]) {
         assert_eq!(trace.named("write").count(), 16 * 40, "{trace}");
     }
@@ -209,9 +221,24 @@ fn code_that_lies_in_files_or_has_two_addresses() {
 
 #[test]
 fn numbers_that_are_sockets_and_files_in_turns() {
-    for how in ["handed", "raced", "rights", "closed"] {
+    never_a_files_bytes(&["handed", "raced"]);
+}
+
+#[test]
+fn numbers_that_are_passed_on_and_closed() {
+    never_a_files_bytes(&["rights", "closed"]);
+}
+
+#[track_caller]
+fn never_a_files_bytes(ways: &[&str]) {
+    for how in ways {
         for trace in counts("counted_numbers", &[how]) {
             trace.lacks("FILE");
         }
     }
+}
+
+#[test]
+fn coroutines_that_change_their_threads() {
+    counts("coroutines", &[]);
 }
