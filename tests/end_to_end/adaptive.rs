@@ -1,7 +1,7 @@
 //! The filters that grow with a program's sockets: they spare what they can, and lose nothing where they cannot be had.
 
 use crate::harness::programs::program;
-use crate::harness::{Outcome, Trace, run, scratch, sockstrace, text};
+use crate::harness::{ENGINES, Outcome, Trace, run, scratch, sockstrace, text};
 
 /// Runs a program under an engine with `--debug-engine`.
 #[track_caller]
@@ -36,7 +36,7 @@ fn counts(outcome: &Outcome) -> (u64, u64) {
 fn files_run_freely_beside_sockets() {
     let program = program("file_loop");
     for (sockets, most_stops, filters) in [("2", 100, 1..=1), ("2000", 4000, 1..=1)] {
-        let (outcome, trace) = debugged("auto", &[text(&program), sockets]);
+        let (outcome, trace) = debugged("stop", &[text(&program), sockets]);
         let (stops, added) = counts(&outcome);
         assert!(stops < most_stops, "{stops} stops with {sockets} sockets");
         assert!(
@@ -56,7 +56,7 @@ fn a_few_filters_do_for_thousands_of_sockets_of_a_program_with_threads() {
         "threads".to_owned(),
     ];
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (outcome, trace) = debugged("auto", &words);
+    let (outcome, trace) = debugged("stop", &words);
     let (_, filters) = counts(&outcome);
     assert!((1..=32).contains(&filters), "{filters} filters");
     trace.has("\"all\", 3) = 3");
@@ -66,7 +66,7 @@ fn a_few_filters_do_for_thousands_of_sockets_of_a_program_with_threads() {
 #[test]
 fn without_memory_for_a_filter_every_call_stops() {
     let program = program("no_memory");
-    for engine in ["auto", "number", "syscall"] {
+    for engine in ENGINES {
         let (outcome, trace) = debugged(engine, &[text(&program)]);
         let output = outcome.stdout.text();
         assert_eq!(
@@ -77,7 +77,8 @@ fn without_memory_for_a_filter_every_call_stops() {
         trace.has("\"hello\", 8) = 5");
         let said = outcome.stderr.text();
         let fell_back = said.contains("goes on as with --engine syscall: there is no memory");
-        assert_eq!(fell_back, engine == "auto", "{trace}");
+        let grows = ["stop", "record"].contains(&engine);
+        assert_eq!(fell_back, grows, "{trace}");
     }
 }
 
@@ -85,7 +86,7 @@ fn without_memory_for_a_filter_every_call_stops() {
 fn code_at_the_addresses_that_filters_let_pass_is_seen_too() {
     let program = program("from_afar");
     let place = format!("{:x}", sockstrace::tracer::places::PASSING_PAGE);
-    for engine in ["auto", "number", "syscall"] {
+    for engine in ENGINES {
         for words in [
             &[text(&program), &place][..],
             &[text(&program), &place, "before"],
@@ -100,7 +101,7 @@ fn code_at_the_addresses_that_filters_let_pass_is_seen_too() {
 #[test]
 fn signals_do_not_keep_a_program_from_its_filter() {
     let program = program("often_interrupted");
-    let (outcome, trace) = debugged("auto", &[text(&program)]);
+    let (outcome, trace) = debugged("stop", &[text(&program)]);
     let (stops, filters) = counts(&outcome);
     assert!(
         stops < 1000 && filters == 1,
@@ -112,7 +113,7 @@ fn signals_do_not_keep_a_program_from_its_filter() {
 #[test]
 fn a_socket_is_seen_at_once_where_other_threads_use_its_number() {
     let program = program("dup_beneath");
-    for engine in ["auto", "number", "syscall"] {
+    for engine in ENGINES {
         let (outcome, trace) = debugged(engine, &[text(&program)]);
         let told = trace.text.lines();
         let told = told.filter(|line| line.contains("\"x\", 1)") && line.contains(" = 1"));
@@ -129,7 +130,7 @@ fn a_socket_is_seen_at_once_where_other_threads_use_its_number() {
 #[test]
 fn threads_that_part_their_descriptors_without_sockets_are_known_apart() {
     let program = program("own_tables");
-    for engine in ["auto", "number", "syscall"] {
+    for engine in ENGINES {
         let (outcome, trace) = debugged(engine, &[text(&program)]);
         assert_eq!(outcome.stdout.text(), "file 3\nsocket 3\n");
         trace.has("\"to a socket\", 11) = 11").lacks("to a file");
@@ -139,7 +140,7 @@ fn threads_that_part_their_descriptors_without_sockets_are_known_apart() {
 #[test]
 fn nothing_is_called_in_the_name_of_a_program_with_a_filter_of_its_own() {
     let program = program("upper_halves");
-    for engine in ["auto", "number", "syscall"] {
+    for engine in ENGINES {
         let (outcome, trace) = debugged(engine, &[text(&program)]);
         assert_eq!(outcome.stdout.text(), "lives\n", "under --engine {engine}");
         trace.has("\"lives\", 5) = 5");

@@ -17,6 +17,7 @@ mod outlived;
 mod pressure;
 mod privileges;
 mod processes;
+mod recorder;
 mod screens;
 mod servers;
 mod signals;

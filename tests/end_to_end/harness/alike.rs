@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use super::trace::Call;
-use super::{ENGINES, Outcome, Trace, unharmed};
+use super::{ENGINES, Outcome, Trace, unharmed_under};
 
 /// How much of each call is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +157,18 @@ pub const WHOLE: [&str; 4] = ["-v", "--always-show-pid", "-e", "status=successfu
 /// Runs a program alone and under every engine: its output must not differ, nor the engines' traces from one another.
 #[track_caller]
 pub fn agree<P: AsRef<OsStr> + Debug>(detail: Detail, program: &[P]) -> (Outcome, Trace) {
-    let (outcome, traces) = unharmed(&WHOLE, program);
-    let mut traces = ENGINES.iter().zip(traces);
+    agree_under(&ENGINES, detail, program)
+}
+
+/// The same under some engines only.
+#[track_caller]
+pub fn agree_under<P: AsRef<OsStr> + Debug>(
+    engines: &[&str],
+    detail: Detail,
+    program: &[P],
+) -> (Outcome, Trace) {
+    let (outcome, traces) = unharmed_under(engines, &WHOLE, program);
+    let mut traces = engines.iter().zip(traces);
     let (first, one) = traces.next().expect("an engine");
     assert!(!one.calls.is_empty(), "{program:?} makes calls{one}");
     for (engine, other) in traces {

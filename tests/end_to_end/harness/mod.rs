@@ -24,7 +24,10 @@ pub use trace::Trace;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every way in which the engine can see calls; what a program does and what the trace says must not depend on it.
-pub const ENGINES: [&str; 3] = ["auto", "number", "syscall"];
+pub const ENGINES: [&str; 4] = ["stop", "record", "number", "syscall"];
+
+/// The ways that have to do with the recorder: without it, with it from the first call on, and with it for what turns out to be hot.
+pub const RECORDERS: [&str; 3] = ["stop", "record", "auto"];
 
 /// Where sockstrace, the C programs' sources and the tests' own files are, when they are not where cargo has put them
 /// (tests/run copies them for another user).
@@ -374,8 +377,18 @@ pub fn traced<P: AsRef<OsStr>>(options: &[&str], program: &[P]) -> (Outcome, Tra
 /// Runs a program alone and under every engine: its output and status must be the same, byte for byte. Gives the traces.
 #[track_caller]
 pub fn unharmed<P: AsRef<OsStr>>(options: &[&str], program: &[P]) -> (Outcome, Vec<Trace>) {
+    unharmed_under(&ENGINES, options, program)
+}
+
+/// The same under some engines only.
+#[track_caller]
+pub fn unharmed_under<P: AsRef<OsStr>>(
+    engines: &[&str],
+    options: &[&str],
+    program: &[P],
+) -> (Outcome, Vec<Trace>) {
     let alone = untraced(program);
-    let traces = ENGINES
+    let traces = engines
         .iter()
         .map(|engine| {
             let mut all = vec!["--engine", engine];

@@ -15,6 +15,11 @@ pub fn static_program(name: &str) -> PathBuf {
     compiled(name, &["-static"])
 }
 
+/// A shared library, with what is to be defined for its source.
+pub fn library(name: &str, define: &str) -> PathBuf {
+    compiled(name, &["-shared", "-fPIC", define])
+}
+
 /// A 32-bit program without a C library: what it is built for need not be installed.
 pub fn i386_program(name: &str) -> PathBuf {
     compiled(
@@ -35,7 +40,8 @@ fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     let code =
         std::fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
     let mut hasher = DefaultHasher::new();
-    (code, flags, std::fs::read(sources().join("check.h")).ok()).hash(&mut hasher);
+    let headers = ["check.h", "counting.h"].map(|name| std::fs::read(sources().join(name)).ok());
+    (code, flags, headers).hash(&mut hasher);
     let target = built().join(format!("{name}-{:016x}", hasher.finish()));
     build(&target, |partial| {
         let mut cc = command(installed("cc"));

@@ -1,0 +1,86 @@
+//! Programs that look for any trace of the recorder in themselves: in registers and flags, around every shape of code, where signals find
+//! them, in their map and their code, under filters of their own, and in what bad pointers give.
+
+use crate::harness::alike::{Detail, agree_under};
+use crate::harness::programs::{program, static_program};
+use crate::harness::{RECORDERS, text, unharmed_under};
+use crate::unnoticed::found_nothing;
+
+/// Runs a program that does the same each time and says that nothing has changed: its traces, too, are the same.
+#[track_caller]
+fn finds_nothing(name: &str, arguments: &[&str]) {
+    let program = program(name);
+    let words = [&[text(&program)], arguments].concat();
+    found_nothing(agree_under(&RECORDERS, Detail::Meanings, &words).0);
+}
+
+/// The same of one in which chance decides how often calls are made.
+#[track_caller]
+fn finds_nothing_at_any_speed(name: &str, arguments: &[&str]) {
+    let program = program(name);
+    let words = [&[text(&program)], arguments].concat();
+    found_nothing(unharmed_under(&RECORDERS, &["-v"], &words).0);
+}
+
+#[test]
+fn around_code_of_every_shape() {
+    finds_nothing("call_shapes", &[]);
+    let program = static_program("call_shapes");
+    found_nothing(agree_under(&RECORDERS, Detail::Meanings, &[program]).0);
+}
+
+#[test]
+fn in_the_registers_that_the_kernel_changes() {
+    finds_nothing("call_shapes", &["kernel"]);
+}
+
+#[test]
+fn where_signals_find_code_of_every_shape() {
+    finds_nothing_at_any_speed("call_shapes", &["signals"]);
+}
+
+#[test]
+fn where_signals_find_busy_threads() {
+    for what in ["look", "walk", "redirect", "step"] {
+        finds_nothing_at_any_speed("signal_places", &[what]);
+    }
+}
+
+#[test]
+fn in_its_map_its_code_and_its_gs() {
+    finds_nothing("own_text", &["map"]);
+    finds_nothing_at_any_speed("own_text", &["write"]);
+    finds_nothing_at_any_speed("own_text", &["gs"]);
+}
+
+#[test]
+fn under_a_filter_of_its_own() {
+    for answer in ["trap", "errno", "kill", "place", "dispatch"] {
+        for when in ["before", "hot"] {
+            finds_nothing_at_any_speed("filter_traps", &[answer, when]);
+        }
+    }
+}
+
+#[test]
+fn in_what_bad_pointers_and_odd_lengths_give() {
+    for kind in ["unix", "tcp"] {
+        let program = program("bad_hot");
+        let words = [text(&program), kind];
+        let (outcome, trace) = agree_under(&RECORDERS, Detail::Meanings, &words);
+        let output = outcome.exited(0).stdout.text();
+        // One line for each: all times gave the same.
+        let first = output
+            .lines()
+            .filter(|line| line.starts_with("read(b, NULL, 4)"));
+        assert_eq!(first.count(), 1, "{output}");
+        assert!(trace.calls.len() > 2000, "{trace}");
+    }
+}
+
+#[test]
+fn when_buffers_go_while_they_are_used() {
+    for disposition in ["default", "handled", "blocked", "ignored"] {
+        finds_nothing_at_any_speed("unmapped_buffers", &[disposition]);
+    }
+}

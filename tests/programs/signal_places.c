@@ -1,0 +1,112 @@
+// Proves that a signal finds a program only where its own code is, and on its own stack, while its threads make calls without pause:
+// argument 1 says what handlers do with that. look: dladdr must know the place. walk: backtrace() must come to where the thread began.
+// redirect: as Go's scheduler does, they make the thread go through other code, which comes back to where it was. step: they do so with
+// a call of their own on the way. Says what was wrong.
+#include "check.h"
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+#include <ucontext.h>
+
+enum { THREADS = 3, ENOUGH = 80 };
+
+static atomic_int looks, unknown, lost, calls;
+static const char *how;
+static int pairs[THREADS][2], aside[2];
+
+// What the threads do.
+extern char __start_busy_code[], __stop_busy_code[];
+
+// Where a thread goes on that was redirected: every register as it was, then to the address that the handler has put on the stack, the red
+// zone of which is left alone.
+__asm__(".text\n"
+        ".globl detour\n"
+        "detour:\n"
+        "  pushfq; push %rax; push %rbx; push %rcx; push %rdx; push %rsi; push %rdi; push %rbp\n"
+        "  push %r8; push %r9; push %r10; push %r11; push %r12; push %r13; push %r14; push %r15\n"
+        "  mov %rsp, %rbp\n"
+        "  and $-16, %rsp\n"
+        "  sub $512, %rsp\n"
+        "  fxsave (%rsp)\n"
+        "  cld\n"
+        "  call on_the_way\n"
+        "  fxrstor (%rsp)\n"
+        "  mov %rbp, %rsp\n"
+        "  pop %r15; pop %r14; pop %r13; pop %r12; pop %r11; pop %r10; pop %r9; pop %r8\n"
+        "  pop %rbp; pop %rdi; pop %rsi; pop %rdx; pop %rcx; pop %rbx; pop %rax; popfq\n"
+        "  ret $128\n");
+extern char detour[];
+
+__attribute__((used)) void on_the_way(void) {
+    int error = errno;
+    char byte;
+    if (strcmp(how, "step") == 0 && send(aside[0], "a", 1, MSG_DONTWAIT) == 1 && recv(aside[1], &byte, 1, MSG_DONTWAIT) == 1 && byte != 'a')
+        _exit(94);
+    calls++;
+    errno = error;
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context) {
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    int error = errno;
+    Dl_info place;
+    looks++;
+    if (!dladdr((void *)registers[REG_RIP], &place)) unknown++;
+    if (strcmp(how, "walk") == 0) {
+        void *frames[64];
+        int count = backtrace(frames, 64);
+        bool found = false;
+        for (int i = 0; i < count; i++) found |= __start_busy_code <= (char *)frames[i] && (char *)frames[i] <= __stop_busy_code;
+        if (!found) lost++;
+    } else if (strcmp(how, "look")) {
+        // Below the red zone: the way back, which `ret $128` takes together with the red zone.
+        uint64_t *stack = (uint64_t *)(registers[REG_RSP] - 128) - 1;
+        *stack = registers[REG_RIP];
+        registers[REG_RSP] = (greg_t)stack;
+        registers[REG_RIP] = (greg_t)detour;
+    }
+    errno = error;
+}
+
+__attribute__((section("busy_code"))) static void *busy(void *argument) {
+    int *pair = argument;
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGPROF};
+    event._sigev_un._tid = gettid();
+    MUST(timer_create(CLOCK_MONOTONIC, &event, &timer));
+    MUST(timer_settime(timer, 0, &(struct itimerspec){{0, 1000000}, {0, 1000000}}, NULL));
+    char bytes[8] = "";
+    unsigned long count = 0;
+    while (looks < ENOUGH * THREADS) {
+        count++;
+        if (write(pair[0], &count, sizeof count) != sizeof count || recv(pair[1], bytes, sizeof bytes, 0) != sizeof bytes) _exit(93);
+        if (memcmp(bytes, &count, sizeof count)) _exit(92);
+        if (recv(pair[1], bytes, sizeof bytes, MSG_DONTWAIT) != -1 || errno != EAGAIN) _exit(91);
+        if (read(-1, bytes, 1) != -1 || errno != EBADF) _exit(90);
+    }
+    MUST(timer_delete(timer));
+    return NULL;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) return 98;
+    alarm(200); // nobody is left behind by a test that failed
+    how = argv[1];
+    pthread_t threads[THREADS];
+    void *frames[4];
+    backtrace(frames, 4); // it loads a library the first time
+    MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, aside));
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    MUST(sigaction(SIGPROF, &action, NULL));
+    for (int i = 0; i < THREADS; i++) {
+        MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]));
+        if (pthread_create(&threads[i], NULL, busy, pairs[i])) return 98;
+    }
+    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    if (unknown) SAY("%d of %d signals found a thread outside of the program's code\n", unknown, looks);
+    if (lost) SAY("%d of %d times the way back to the thread's beginning was not found\n", lost, looks);
+    SAY("differences: %d\n", unknown + lost);
+    return 0;
+}
