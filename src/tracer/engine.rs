@@ -445,7 +445,9 @@ impl Engine {
                     self.call_arrives(stopped, arch, raw, ip)?
                 }
                 // A call of the recorder's, which tells of it itself.
-                SyscallInfo::Exit { ip, value, .. } if places::is_passing(ip) => {
+                SyscallInfo::Exit { ip, value, .. }
+                    if places::is_passing(ip) && self.has_code(tid) =>
+                {
                     self.entered_nothing(tid);
                     self.go_on(stopped, None, value)?
                 }

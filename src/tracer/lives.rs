@@ -89,6 +89,11 @@ impl Engine {
             Some(space) => self.space_of_child(space, parent, child),
             None => self.new_space(),
         };
+        if shares && !is_thread {
+            // What one of them does with the descriptors, the other's recorder would not know.
+            self.switch_off(space);
+            self.no_recorder(parent, "it shares its descriptors with another process");
+        }
         self.tracees.add(child, pid, table, || {
             Process::named(name.clone(), hidden, coverage, space)
         });

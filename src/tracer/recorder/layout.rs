@@ -59,7 +59,7 @@ pub const SLOTS: usize = 0x10_0000;
 pub mod slot {
     /// One of [`state`](super::state), 4 bytes.
     pub const STATE: usize = 0;
-    /// The trampoline by which the call came.
+    /// The trampoline by which the call came, and above [`FLAGS_SHIFT`](super::FLAGS_SHIFT) the flags.
     pub const SITE: usize = 8;
     /// The call's row in the code page.
     pub const ROW: usize = 16;
@@ -93,6 +93,8 @@ pub mod slot {
     pub const KEPT: usize = 144;
     /// A struct stat, 144 bytes.
     pub const STAT: usize = 208;
+    /// The flags after the call, as it leaves them in r11.
+    pub const FLAGS: usize = 360;
     /// The record that is being made: laid out as in [`record`](super::record).
     pub const RECORD: usize = 384;
 }
@@ -142,16 +144,29 @@ pub mod state {
     pub const RESERVED: u32 = 4;
 }
 
+/// From this bit on a word holds flags beside an address: overflow in 8 bits, above that the others as lahf gives them.
+pub const FLAGS_SHIFT: u32 = 48;
+
+/// Bits of the flags register.
+pub mod flags {
+    /// Those that lahf and sahf know: CF, PF, AF, ZF, SF.
+    pub const STATUS: u64 = 0xd5;
+    /// Direction.
+    pub const DIRECTION: u64 = 1 << 10;
+    /// Overflow.
+    pub const OVERFLOW: u64 = 1 << 11;
+}
+
 /// A trampoline: its size, and what stands where in it.
 pub mod trampoline {
     /// Trampolines are aligned to their size.
-    pub const SIZE: usize = 32;
+    pub const SIZE: usize = 64;
     /// The instruction that makes the call where it stops.
     pub const STOP: usize = 13;
     /// The way back to the site.
     pub const BACK: usize = 15;
     /// The address of the code.
-    pub const ENTRY: usize = 24;
+    pub const ENTRY: usize = 32;
 }
 
 /// How a row of the code's table is laid out.

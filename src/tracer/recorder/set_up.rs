@@ -144,17 +144,22 @@ impl Engine {
     /// Nothing is recorded in the thread's process, from now on.
     pub(in crate::tracer) fn no_recorder(&mut self, tid: i32, why: &str) {
         let Some(id) = self.space_of(tid) else { return };
-        if let Some(recording) = self.recordings.get(&id) {
-            recording.switch(false);
-        }
-        if let Some(space) = self.spaces.get_mut(&id)
-            && !std::mem::replace(&mut space.off, true)
+        if self.switch_off(id)
             && let Some(process) = self.process_of(tid)
         {
             let name = process.name.clone();
             let pid = self.tracees.threads.get(&tid).map_or(0, |it| it.pid);
             self.remark(format!("{name}[{pid}] has no recorder: {why}"));
         }
+    }
+
+    /// Nothing is recorded in an address space from now on; whether that is news.
+    pub(in crate::tracer) fn switch_off(&mut self, id: SpaceId) -> bool {
+        if let Some(recording) = self.recordings.get(&id) {
+            recording.switch(false);
+        }
+        let space = self.spaces.get_mut(&id);
+        space.is_some_and(|space| !std::mem::replace(&mut space.off, true))
     }
 
     /// A thread has left that work, done or not.

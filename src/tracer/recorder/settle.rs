@@ -1,7 +1,7 @@
 //! Threads that stop amid our code: whoever looks at them next, a signal's handler above all, is to find them at their own site, as if
 //! the call was about to be made, or had just been made.
 
-use super::layout::{CODE_SIZE, flag, record, slot, state, trampoline};
+use super::layout::{CODE_SIZE, FLAGS_SHIFT, flag, flags, record, slot, state, trampoline};
 use super::layout::{IS_BEFORE, SHARED, SLOTS_END};
 use super::record::{Pieces, Record, outcome};
 use super::recording::Recording;
@@ -56,8 +56,10 @@ impl Engine {
         if let Some(site) = space.padded_at(rip) {
             registers.rip = site;
         } else if let Some((site, start)) = space.trampoline_at(rip) {
-            let called = rip == start + trampoline::BACK as u64;
-            registers.rip = if called { site + CALL } else { site };
+            match rip - start < trampoline::BACK as u64 {
+                true => registers.rip = site,
+                false => return_to(&mut registers, site),
+            }
         } else if let Some(offset) = rip.checked_sub(PASSING_PAGE).filter(|at| *at < CODE_SIZE) {
             let faults = by_kernel && [libc::SIGSEGV, libc::SIGBUS].contains(&signal);
             if faults && let Some(on) = handled_fault(offset as u32) {
@@ -81,27 +83,21 @@ impl Engine {
 
     fn settle_in_code(&mut self, tid: i32, id: SpaceId, offset: u32, registers: &mut Registers) {
         let at = labels();
-        let by_rcx = offset < at.sited || (at.divert..at.diverted).contains(&offset);
+        let early = offset < at.sited || (at.divert..at.diverted).contains(&offset);
         let slot = self
             .recordings
             .get(&id)
             .and_then(|recording| recording.slot_of(tid));
-        let Some((recording, index)) = self.recordings.get(&id).zip(slot).filter(|_| !by_rcx)
-        else {
-            let site = self
-                .spaces
-                .get(&id)
-                .and_then(|space| space.trampoline_at(registers.rcx));
-            if let Some((site, _)) = site {
-                registers.rip = site;
-            }
+        let Some((recording, index)) = self.recordings.get(&id).zip(slot).filter(|_| !early) else {
+            self.settle_on_the_way(id, offset, registers);
             return;
         };
         let field = |field| recording.shared.slot_field(index, field);
         let number = field(slot::RECORD + record::NUMBER);
         let args: [u64; 6] = std::array::from_fn(|at| field(slot::RECORD + record::ARGS + at * 8));
         let space = self.spaces.get(&id);
-        let Some((site, _)) = space.and_then(|space| space.trampoline_at(field(slot::SITE))) else {
+        let packed = field(slot::SITE);
+        let Some((site, _)) = space.and_then(|space| space.trampoline_at(unpack(packed))) else {
             return;
         };
         let value = field(slot::RECORD + record::VALUE);
@@ -109,10 +105,11 @@ impl Engine {
             // The call has not been made.
             registers.rax = number;
             registers.rdx = args[2];
-            if stub::flags(number) & flag::CLOSES != 0 {
+            if stub::traits(number) & flag::CLOSES != 0 {
                 recording.set_socket(args[0] as i32, true);
             }
             recording.shared.set_state(index, state::IDLE);
+            restore_flags(registers, packed);
             registers.rip = site;
         } else if (at.called..at.restored).contains(&offset) {
             let value = if offset == at.called {
@@ -120,26 +117,62 @@ impl Engine {
             } else {
                 value
             };
+            if offset > at.back {
+                registers.r11 = field(slot::FLAGS);
+            }
             self.finish_record(tid, id, index, offset, value, registers.rdx);
             if offset != at.called {
                 restore(registers, args, value);
             }
-            registers.rip = site + CALL;
+            restore_flags_from_r11(registers, packed);
+            return_to(registers, site);
             let _later = self.wants_filter(tid, false);
         } else if (at.passed..at.bad).contains(&offset)
             && registers.rax as i64 != -i64::from(libc::EBADF)
         {
-            registers.rip = site + CALL;
-        } else if offset >= at.notify && offset < at.notify + 16 || u64::from(offset) >= PAGE {
+            restore_flags_from_r11(registers, packed);
+            return_to(registers, site);
+        } else if (at.notify..at.rows()).contains(&offset) || u64::from(offset) >= PAGE {
+            registers.r11 = field(slot::FLAGS);
             restore(registers, args, value);
-            registers.rip = site + CALL;
+            restore_flags_from_r11(registers, packed);
+            return_to(registers, site);
             let _later = self.wants_filter(tid, false);
         } else {
-            registers.rax = number;
-            registers.rip = site;
-            if (at.passed..at.divert_sited).contains(&offset) {
+            if offset >= at.passed {
+                registers.rax = number;
                 registers.orig_rax = u64::MAX;
             }
+            restore_flags(registers, packed);
+            registers.rip = site;
+        }
+    }
+
+    /// A thread that has not come to its slot, or has left it behind.
+    fn settle_on_the_way(&mut self, id: SpaceId, offset: u32, registers: &mut Registers) {
+        let at = labels();
+        let (rax, r11) = (registers.rax, registers.r11);
+        let mut trampoline = registers.rcx;
+        if (at.putting_aside..at.packing).contains(&offset) {
+            registers.rax = r11;
+        } else if (at.packing + 1..at.packed).contains(&offset) {
+            restore_flags(registers, r11);
+        } else if (at.packed..at.sited).contains(&offset)
+            || (at.divert..at.unpacked).contains(&offset)
+        {
+            trampoline = unpack(r11);
+            restore_flags(registers, r11);
+        } else if offset == at.unpacked {
+            restore_flags(registers, r11 << FLAGS_SHIFT);
+        } else if (at.unpacked + 1..at.flags_restored).contains(&offset) {
+            registers.rax = r11;
+            // Where overflow was, it is being made anew.
+            let overflow = u64::from(rax as u8 == 1 || rax as u8 > 127);
+            restore_flags(registers, (rax & 0xff00 | overflow) << FLAGS_SHIFT);
+        }
+        let space = self.spaces.get(&id);
+        if let Some((site, _)) = space.and_then(|space| space.trampoline_at(trampoline)) {
+            registers.rip = site;
         }
     }
 
@@ -191,7 +224,7 @@ impl Engine {
         if how_far == state::CALLING {
             record.end = 0;
         }
-        if stub::flags(record.raw.number) & flag::OPENS != 0
+        if stub::traits(record.raw.number) & flag::OPENS != 0
             && let Some(fd) = record.outcome.value()
         {
             recording.set_socket(fd as i32, true);
@@ -233,7 +266,10 @@ impl Engine {
         raw: Raw,
     ) -> Result<Option<Stopped>, Gone> {
         let tid = stopped.tid();
-        let offset = ip.wrapping_sub(PASSING_PAGE);
+        let offset = match self.has_code(tid) {
+            true => ip.wrapping_sub(PASSING_PAGE),
+            false => u64::MAX,
+        };
         if offset < PAGE {
             // It tells of this one itself.
             self.resume(stopped, 0);
@@ -332,9 +368,12 @@ impl Engine {
             && let Some(space) = self.spaces.get(&id)
         {
             let field = |field| recording.shared.slot_field(index, field);
-            if let Some((site, _)) = space.trampoline_at(field(slot::SITE)) {
-                registers.rip = site + CALL;
+            let packed = field(slot::SITE);
+            if let Some((site, _)) = space.trampoline_at(unpack(packed)) {
+                return_to(&mut registers, site);
             }
+            registers.r11 = field(slot::FLAGS);
+            restore_flags_from_r11(&mut registers, packed);
             registers.rax = field(slot::RECORD + record::VALUE);
             // The call that brought it here is not made.
             registers.orig_rax = u64::MAX;
@@ -367,6 +406,37 @@ fn handled_fault(offset: u32) -> Option<u32> {
     }
 }
 
+/// The address in a word with flags.
+fn unpack(packed: u64) -> u64 {
+    packed & ((1 << FLAGS_SHIFT) - 1)
+}
+
+/// The flags that a word holds, in the places that they have in their register.
+fn flags_of(packed: u64) -> u64 {
+    let (overflow, status) = (packed >> FLAGS_SHIFT & 1, packed >> (FLAGS_SHIFT + 8));
+    status & flags::STATUS | overflow * flags::OVERFLOW
+}
+
+/// Gives a thread the flags that it came with.
+fn restore_flags(registers: &mut Registers, packed: u64) {
+    let others = registers.eflags & !(flags::STATUS | flags::OVERFLOW);
+    registers.eflags = others | flags_of(packed);
+}
+
+/// The same after its call, which left the others of them in r11.
+fn restore_flags_from_r11(registers: &mut Registers, packed: u64) {
+    let direction = registers.r11 & flags::DIRECTION;
+    registers.eflags = registers.eflags & !flags::DIRECTION | direction;
+    restore_flags(registers, packed);
+    registers.r11 = registers.eflags;
+}
+
+/// Lets a thread stand where it has just made its call.
+fn return_to(registers: &mut Registers, site: u64) {
+    registers.rip = site + CALL;
+    registers.rcx = registers.rip;
+}
+
 /// Gives a thread what its call leaves untouched, and the result.
 fn restore(registers: &mut Registers, args: [u64; 6], value: u64) {
     for (index, arg) in args.into_iter().enumerate() {
@@ -389,7 +459,7 @@ fn kept(recording: &Recording, index: usize) -> Vec<u8> {
         pieces.extend(bytes);
         pieces.resize(pieces.len().next_multiple_of(8), 0);
     };
-    let flags = stub::flags(number);
+    let flags = stub::traits(number);
     if flags & flag::LENGTH != 0 {
         let length = field(slot::BEFORE) as u32;
         piece(

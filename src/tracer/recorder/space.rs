@@ -208,15 +208,20 @@ impl Space {
         let mut code = [0xcc; trampoline::SIZE];
         // lea rcx, [rip - 7]: its own address.
         code[..7].copy_from_slice(&[0x48, 0x8d, 0x0d, 0xf9, 0xff, 0xff, 0xff]);
-        // jmp [rip + 11]: through the address at the end.
-        code[7..13].copy_from_slice(&[0xff, 0x25, 0x0b, 0, 0, 0]);
+        // jmp [rip + 19]: through the address at the end.
+        code[7..13].copy_from_slice(&[0xff, 0x25, (trampoline::ENTRY - 13) as u8, 0, 0, 0]);
         code[trampoline::STOP..trampoline::BACK].copy_from_slice(&abi::CALL);
-        // jmp to the instruction after the site.
-        let from = patch.trampoline + trampoline::BACK as u64 + 5;
-        let back = (patch.site + abi::CALL.len() as u64).wrapping_sub(from) as u32;
-        code[trampoline::BACK] = 0xe9;
-        code[trampoline::BACK + 1..][..4].copy_from_slice(&back.to_le_bytes());
-        code[trampoline::ENTRY..].copy_from_slice(&PASSING_PAGE.to_le_bytes());
+        // To the instruction after the site, with its address in rcx, as the call leaves it there: lea rcx, then jmp.
+        let after = patch.site + abi::CALL.len() as u64;
+        let mut at = trampoline::BACK;
+        for instruction in [&[0x48, 0x8d, 0x0d][..], &[0xe9]] {
+            code[at..at + instruction.len()].copy_from_slice(instruction);
+            at += instruction.len();
+            let from = patch.trampoline + at as u64 + 4;
+            code[at..at + 4].copy_from_slice(&(after.wrapping_sub(from) as u32).to_le_bytes());
+            at += 4;
+        }
+        code[trampoline::ENTRY..][..8].copy_from_slice(&PASSING_PAGE.to_le_bytes());
         code
     }
 }
@@ -295,7 +300,7 @@ mod tests {
         assert_eq!(space.room_near(0x20000 + REACH), None, "out of reach");
         let within = trampoline + trampoline::BACK as u64;
         assert_eq!(space.trampoline_at(within), Some((patch.site, trampoline)));
-        assert_eq!(space.trampoline_at(trampoline + 32), None);
+        assert_eq!(space.trampoline_at(trampoline + 64), None);
         assert!(space.claims(0x20024) && space.claims(0x2001c) && !space.claims(0x20025));
         assert_eq!(space.padded_at(0x20020), Some(patch.site));
         let copy = space.copied();

@@ -5,8 +5,8 @@ use std::arch::global_asm;
 use libc::c_long;
 
 use super::layout::{
-    COVERED, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS, MOST_POLLED, SHARED, SLOT_BITS, SOCKETS,
-    flag, header, record, row, slot, state, trampoline,
+    COVERED, FLAGS_SHIFT, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS, MOST_POLLED, SHARED,
+    SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state, trampoline,
 };
 use crate::syscall::{LONGEST_ADDRESS, MESSAGE_HEADER};
 use crate::tracer::places::PAGE;
@@ -109,6 +109,12 @@ global_asm!(
     VECTOR = const slot::VECTOR,
     VECTOR_END = const slot::VECTOR_END,
     LINK = const slot::LINK,
+    FLAGS = const slot::FLAGS,
+    FLAGS_SHIFT = const FLAGS_SHIFT,
+    DIRECTION = const flags::DIRECTION.trailing_zeros(),
+    OVERFLOW = const flags::OVERFLOW.trailing_zeros(),
+    STATUS_FLAGS = const flags::STATUS,
+    OTHER_FLAGS = const !(flags::STATUS | flags::OVERFLOW) as i32,
     KEPT = const slot::KEPT,
     STAT = const slot::STAT,
     RECORD = const slot::RECORD,
@@ -168,6 +174,9 @@ global_asm!(
     reason = "they are explained where they stand, in stub.s"
 )]
 pub struct Labels {
+    pub putting_aside: u32,
+    pub packing: u32,
+    pub packed: u32,
     pub sited: u32,
     pub ready: u32,
     pub call: u32,
@@ -180,12 +189,16 @@ pub struct Labels {
     pub reserve: u32,
     pub reserved: u32,
     pub restore: u32,
+    pub leave: u32,
     pub restored: u32,
     pub pass: u32,
     pub passed: u32,
+    pub passing: u32,
     pub bad: u32,
     pub divert_sited: u32,
     pub divert: u32,
+    pub unpacked: u32,
+    pub flags_restored: u32,
     pub diverted: u32,
     pub look: u32,
     pub looking_at_length: u32,
@@ -196,6 +209,13 @@ pub struct Labels {
     numbers: u32,
     end: u32,
     pub notified: u32,
+}
+
+impl Labels {
+    /// Where the code ends.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
 }
 
 unsafe extern "C" {
@@ -242,7 +262,7 @@ pub fn records(number: u64) -> bool {
 }
 
 /// What is special about a call that is recorded ([`flag`]); 0 for others.
-pub fn flags(number: u64) -> u16 {
+pub fn traits(number: u64) -> u16 {
     let row = RECORDED.iter().find(|(known, ..)| *known as u64 == number);
     row.map_or(0, |(_, flags, ..)| *flags)
 }

@@ -1,7 +1,7 @@
 // The recorder's code, as it runs in the traced program. See docs/recorder.md.
 //
-// A patched site jumps here through its trampoline. Only rcx and r11 are free, as the call itself destroys them; no stack may be used and
-// nothing called, since any thread may come, on any stack. gs leads to the thread's slot: the tracer sets it, and it is 0, or the program's
+// A patched site jumps here through its trampoline. Only rcx and r11 are free, as the call itself destroys them; the flags, which it
+// leaves alone, have to be put aside first. No stack may be used and nothing called, since any thread may come, on any stack. gs leads to the thread's slot: the tracer sets it, and it is 0, or the program's
 // own, where the thread is not to be recorded.
 //
 // Up to `call` nothing but rcx, r11, rax and rdx is changed; from `called` on the registers of the arguments are free too, since the slot
@@ -15,22 +15,32 @@
 recorder_start:
 
 recorder_entry:                                 // rcx: the trampoline
-    rdgsbase r11
-    shr     r11, {SLOT_BITS}
-    cmp     r11, {SLOTS_HIGH}
+    mov     r11d, 0
+    xchg    rax, r11
+recorder_putting_aside:
+    lahf
+    seto    al
+    xchg    rax, r11
+recorder_packing:                               // r11: the flags
+    shl     r11, {FLAGS_SHIFT}
+    or      r11, rcx
+recorder_packed:                                // and, below them, the trampoline
+    rdgsbase rcx
+    shr     rcx, {SLOT_BITS}
+    cmp     rcx, {SLOTS_HIGH}
     jne     recorder_divert
-    movabs  r11, {SHARED}
-    cmp     dword ptr [r11 + {ON}], 0
+    movabs  rcx, {SHARED}
+    cmp     dword ptr [rcx + {ON}], 0
     je      recorder_divert
     cmp     dword ptr gs:[{STATE}], {IDLE}
     jne     recorder_divert
     cmp     rax, {NUMBERS}
     jae     recorder_divert
-    lea     r11, [rip + recorder_numbers]
-    movzx   r11d, byte ptr [r11 + rax]
-    test    r11d, r11d
+    lea     rcx, [rip + recorder_numbers]
+    movzx   ecx, byte ptr [rcx + rax]
+    test    ecx, ecx
     jz      recorder_divert
-    mov     gs:[{SITE}], rcx
+    mov     gs:[{SITE}], r11
 recorder_sited:
     mov     gs:[{R_NUMBER}], rax
     mov     gs:[{R_ARGS}], rdi
@@ -39,8 +49,8 @@ recorder_sited:
     mov     gs:[{R_ARGS} + 24], r10
     mov     gs:[{R_ARGS} + 32], r8
     mov     gs:[{R_ARGS} + 40], r9
-    shl     r11d, 4
-    lea     rcx, [rip + recorder_rows]
+    shl     ecx, 4
+    lea     r11, [rip + recorder_rows]
     add     r11, rcx
     mov     gs:[{ROW}], r11
     test    word ptr [r11 + {ROW_FLAGS}], {ALWAYS}
@@ -80,6 +90,7 @@ recorder_call:
 recorder_called:
     mov     gs:[{R_VALUE}], rax
 recorder_back:
+    mov     gs:[{FLAGS}], r11
     rdtsc
     shl     rdx, 32
     or      rax, rdx
@@ -396,30 +407,59 @@ recorder_restore:
     mov     r10, gs:[{R_ARGS} + 24]
     mov     r8, gs:[{R_ARGS} + 32]
     mov     r9, gs:[{R_ARGS} + 40]
-    mov     rcx, gs:[{SITE}]
     cmp     dword ptr gs:[{NOTIFY}], 0
     jne     recorder_notify
+recorder_leave:                                 // flags as they were, r11 and rcx as the call leaves them
+    mov     rax, gs:[{SITE}]
+    mov     r11, gs:[{FLAGS}]
+    bt      r11, {DIRECTION}
+    jnc     1f
+    std
+1:  rol     rax, 16                             // ah: the flags that lahf knows; al: overflow
+    mov     rcx, rax
+    and     r11, {OTHER_FLAGS}
+    movzx   ecx, ah
+    and     ecx, {STATUS_FLAGS}
+    or      r11, rcx
+    movzx   ecx, al
+    shl     ecx, {OVERFLOW}
+    or      r11, rcx
+    mov     rcx, gs:[{SITE}]
+    shl     rcx, 16
+    shr     rcx, 16
+    add     al, 127
+    sahf
     mov     rax, gs:[{R_VALUE}]
-    add     rcx, {TO_BACK}
+    lea     rcx, [rcx + {TO_BACK}]
     jmp     rcx
 recorder_restored:
 
 recorder_pass:                                  // no socket: a call that nobody wants to see
     syscall
 recorder_passed:
-    mov     rcx, gs:[{SITE}]
     cmp     rax, -{EBADF}
     je      recorder_bad
-    add     rcx, {TO_BACK}
-    jmp     rcx
+    mov     gs:[{R_VALUE}], rax
+recorder_passing:
+    mov     gs:[{FLAGS}], r11
+    jmp     recorder_leave
 
 recorder_bad:                                   // perhaps a closed socket's number: once more where it stops
     mov     rax, gs:[{R_NUMBER}]
-    jmp     recorder_divert
 recorder_divert_sited:
-    mov     rcx, gs:[{SITE}]
-recorder_divert:
-    add     rcx, {TO_STOP}
+    mov     r11, gs:[{SITE}]
+recorder_divert:                                // flags as they were
+    mov     rcx, r11
+    shl     rcx, 16
+    shr     rcx, 16
+    shr     r11, {FLAGS_SHIFT}
+recorder_unpacked:
+    xchg    rax, r11
+    add     al, 127
+    sahf
+    xchg    rax, r11
+recorder_flags_restored:
+    lea     rcx, [rcx + {TO_STOP}]
     jmp     rcx
 recorder_diverted:
 
@@ -516,6 +556,9 @@ recorder_whole:
 
     .balign 4
 recorder_labels:                                // in the order of the fields of Labels
+    .long   recorder_putting_aside - recorder_start
+    .long   recorder_packing - recorder_start
+    .long   recorder_packed - recorder_start
     .long   recorder_sited - recorder_start
     .long   recorder_ready - recorder_start
     .long   recorder_call - recorder_start
@@ -528,12 +571,16 @@ recorder_labels:                                // in the order of the fields of
     .long   recorder_reserve - recorder_start
     .long   recorder_reserved - recorder_start
     .long   recorder_restore - recorder_start
+    .long   recorder_leave - recorder_start
     .long   recorder_restored - recorder_start
     .long   recorder_pass - recorder_start
     .long   recorder_passed - recorder_start
+    .long   recorder_passing - recorder_start
     .long   recorder_bad - recorder_start
     .long   recorder_divert_sited - recorder_start
     .long   recorder_divert - recorder_start
+    .long   recorder_unpacked - recorder_start
+    .long   recorder_flags_restored - recorder_start
     .long   recorder_diverted - recorder_start
     .long   recorder_look - recorder_start
     .long   recorder_looking_at_length - recorder_start

@@ -159,7 +159,7 @@ impl Engine {
                 let shared = &recording.shared;
                 let field = |index, field| shared.slot_field(index, slot::RECORD + field);
                 let closing = recording.in_flight().find_map(|(index, one)| {
-                    let closes = stub::flags(field(index, record::NUMBER)) & flag::CLOSES != 0
+                    let closes = stub::traits(field(index, record::NUMBER)) & flag::CLOSES != 0
                         && field(index, record::ARGS) as i32 == fd
                         && one.early.is_none();
                     closes.then(|| (index, field(index, record::START)))
@@ -298,6 +298,12 @@ impl Engine {
             &record.before(),
             &record.after(),
         );
+    }
+
+    /// Whether the code at our addresses is ours.
+    pub(in crate::tracer) fn has_code(&self, tid: i32) -> bool {
+        let space = self.space_of(tid).and_then(|id| self.spaces.get(&id));
+        space.is_some_and(|space| space.has_code)
     }
 
     /// The address space of a thread.
