@@ -24,6 +24,7 @@ pub mod places;
 mod privilege;
 pub mod procfs;
 mod program;
+pub mod recorder;
 pub mod signals;
 #[cfg(test)]
 mod steady;
