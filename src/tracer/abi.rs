@@ -21,6 +21,11 @@ pub type Registers = libc::user_regs_struct;
 /// threads by fs): by it the recorder's code finds the thread's slot.
 pub const THREAD_BASE: usize = std::mem::offset_of!(Registers, gs_base);
 
+/// Commands of arch_prctl(2) that set and get it.
+pub const ARCH_SET_GS: u32 = 0x1001;
+/// See [`ARCH_SET_GS`].
+pub const ARCH_GET_GS: u32 = 0x1004;
+
 /// Replaces argument `index` (0 to 5, or [`OTHER_FIRST`]) in `registers`.
 pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
     let slot = match index {

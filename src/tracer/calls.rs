@@ -55,6 +55,9 @@ impl Engine {
             }
         }
         let interrupted = self.new_call(tid);
+        if self.records && raw.number == libc::SYS_arch_prctl as u64 {
+            self.leave_thread_base(&stopped, raw.args[0])?;
+        }
         let row = if arch == abi::AUDIT_ARCH {
             self.watch_mappings(tid, &raw);
             self.note_sandbox(tid, &raw);

@@ -177,6 +177,13 @@ impl Writer {
                 reaches_near(assembler, 4, 2, stop);
                 assembler.goto(pass);
             }
+            Rule::Base => {
+                assembler.load(word::low(0));
+                for command in [abi::ARCH_SET_GS, abi::ARCH_GET_GS] {
+                    assembler.branch(Test::Equal(command), stop);
+                }
+                assembler.goto(pass);
+            }
             Rule::Attaches => {
                 assembler.load(word::high(1));
                 assembler.branch(Test::Above(NEAR), pass);

@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 
 use super::layout::{CODE_SIZE, MOST_DESCRIPTORS, SHARED};
+use super::padding::{self, LONG_JUMP};
 use super::recording::{self, Recording};
 use super::shared::Shared;
 use super::space::{HOT, Patch, Space, SpaceId, free_page, patchable};
-use super::{padding, stub};
+use super::stub;
 use crate::syscall::{Memory, Raw};
+use crate::tracer::abi::CALL;
 use crate::tracer::engine::{Engine, Mechanism};
 use crate::tracer::inject::{Then, Wanted, Work};
 use crate::tracer::memory::TraceeMemory;
@@ -19,7 +21,7 @@ use crate::tracer::stopped::{Gone, Stopped};
 use crate::tracer::tracees::CallByCall;
 
 /// How much code around a site is looked at, each way.
-const AROUND: u64 = 300;
+const AROUND: u64 = padding::SIGHT;
 
 /// How often another place for trampolines is looked for.
 const TRIES: usize = 4;
@@ -218,17 +220,18 @@ impl Engine {
             if is_patched(tid, site)
                 && let Some(memory) = code_memory(tid)
             {
-                write_site(&memory, site, crate::tracer::abi::CALL);
+                write_site(&memory, site, CALL);
             }
         }
     }
 
     /// Turns the site into a jump to its trampoline. Nothing where it is done, else why it cannot be.
     fn patch(&mut self, tid: i32, site: u64, trampoline: u64) -> Result<(), &'static str> {
-        let padding = self.padding_near(tid, site)?;
+        let (padding, original) = self.padding_near(tid, site)?;
         let patch = Patch {
             site,
             padding,
+            original,
             trampoline,
         };
         let far = "its trampoline is out of reach";
@@ -248,7 +251,15 @@ impl Engine {
         }
     }
 
-    fn padding_near(&mut self, tid: i32, site: u64) -> Result<u64, &'static str> {
+    /// Padding that a site reaches, and what stands there.
+    fn padding_near(
+        &mut self,
+        tid: i32,
+        site: u64,
+    ) -> Result<(u64, [u8; LONG_JUMP]), &'static str> {
+        if !padding::is_atomic(site) {
+            return Err("its two bytes cannot be changed at once");
+        }
         let maps = procfs::mappings(tid);
         let map = patchable(&maps, site).ok_or("its code is not private, or can be written")?;
         let range = map.range.clone();
@@ -261,10 +272,19 @@ impl Engine {
         let space = self.space_mut(tid).ok_or("it is gone")?;
         space.forget(site);
         let instruction = code.get((site - start) as usize..).unwrap_or(&[]);
-        if !instruction.starts_with(&crate::tracer::abi::CALL) {
+        if !instruction.starts_with(&CALL) {
             return Err("it makes calls by an unknown instruction");
         }
-        padding::find(&code, start, site, |at| space.claims(at)).ok_or("no padding is in reach")
+        // What it was before us.
+        for patch in space.patches() {
+            overwrite(&mut code, start, patch.padding, &patch.original);
+            overwrite(&mut code, start, patch.site, &CALL);
+        }
+        let none = "no padding is in reach";
+        let at = padding::find(&code, start, site, |at| space.claims(at)).ok_or(none)?;
+        let original = code.get((at - start) as usize..);
+        let original = original.and_then(|bytes| bytes.first_chunk());
+        Ok((at, *original.ok_or(none)?))
     }
 }
 
@@ -422,8 +442,8 @@ impl SetUp {
     fn file(&mut self) -> Wanted {
         self.step = Step::File;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // Its name: the code ends with zeros.
-        let name = PASSING_PAGE + CODE_SIZE - 8;
+        // Whoever looks into the program's map should find whose it is.
+        let name = PASSING_PAGE + stub::NAME;
         Wanted {
             number: libc::SYS_memfd_create,
             arguments: [name, flags.into(), 0, 0, 0, 0],
@@ -442,6 +462,16 @@ impl SetUp {
             arguments: [fd as u64, 0, 0, 0, 0, 0],
             stops: false,
         }
+    }
+}
+
+/// Puts bytes to their address in code that begins at `start`, as far as they lie in it.
+fn overwrite(code: &mut [u8], start: u64, address: u64, bytes: &[u8]) {
+    for (at, byte) in (address..).zip(bytes) {
+        let place = at
+            .checked_sub(start)
+            .and_then(|at| code.get_mut(at as usize));
+        place.into_iter().for_each(|place| *place = *byte);
     }
 }
 

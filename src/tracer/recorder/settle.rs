@@ -338,6 +338,21 @@ impl Engine {
         }
     }
 
+    /// The program uses for itself the register by which we know its threads.
+    pub(in crate::tracer) fn leave_thread_base(
+        &mut self,
+        stopped: &Stopped,
+        command: u64,
+    ) -> Result<(), Gone> {
+        if [abi::ARCH_SET_GS, abi::ARCH_GET_GS].contains(&(command as u32)) {
+            self.no_recorder(stopped.tid(), "it uses the gs register");
+            if is_slot(stopped.thread_base()?) {
+                stopped.set_thread_base(0)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The thread no longer shares its descriptors with those that record.
     pub(in crate::tracer) fn take_slot(&mut self, stopped: &Stopped) -> Result<(), Gone> {
         let tid = stopped.tid();

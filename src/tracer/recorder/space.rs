@@ -7,6 +7,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::layout::trampoline;
+use super::padding::LONG_JUMP;
 use crate::tracer::abi;
 use crate::tracer::event::Nanos;
 use crate::tracer::places::{PAGE, PASSING_PAGE};
@@ -47,6 +48,8 @@ pub struct Patch {
     pub site: u64,
     /// Where its short jump leads.
     pub padding: u64,
+    /// What stood there.
+    pub original: [u8; LONG_JUMP],
     /// Where that one's long jump leads.
     pub trampoline: u64,
 }
@@ -293,6 +296,7 @@ mod tests {
         let patch = Patch {
             site: 0x20000,
             padding: 0x20020,
+            original: [0x90; LONG_JUMP],
             trampoline,
         };
         space.add(patch);

@@ -5,8 +5,8 @@ use std::arch::global_asm;
 use libc::c_long;
 
 use super::layout::{
-    COVERED, FLAGS_SHIFT, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS, MOST_POLLED, SHARED,
-    SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state, trampoline,
+    CODE_SIZE, COVERED, FLAGS_SHIFT, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS, MOST_POLLED,
+    SHARED, SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state, trampoline,
 };
 use crate::syscall::{LONGEST_ADDRESS, MESSAGE_HEADER};
 use crate::tracer::places::PAGE;
@@ -253,8 +253,13 @@ pub fn image() -> Vec<u8> {
             place.copy_from_slice(&[*operation as u8, pointer | length << 4]);
         }
     }
+    image.resize(CODE_SIZE as usize, 0);
+    image[NAME as usize..][..10].copy_from_slice(b"sockstrace");
     image
 }
+
+/// Where in the image the memory's name stands, which ends with NUL.
+pub const NAME: u64 = CODE_SIZE - 16;
 
 /// Whether the code can record a call of that number.
 pub fn records(number: u64) -> bool {
@@ -277,14 +282,13 @@ const _: () = assert!(RECORDED.len() < ROWS);
 
 #[cfg(test)]
 mod tests {
-    use super::super::layout::CODE_SIZE;
     use super::*;
 
     #[test]
     fn the_code_fits_its_page_and_makes_calls_from_there_only_where_it_should() {
         let image = image();
         let labels = labels();
-        assert!(image.len() as u64 <= CODE_SIZE);
+        assert!(u64::from(labels.notified) < NAME);
         assert!(u64::from(labels.end) <= PAGE, "{} bytes", labels.end);
         let calls: Vec<usize> = (0..labels.rows as usize)
             .filter(|at| image[*at..].starts_with(&crate::tracer::abi::CALL))
