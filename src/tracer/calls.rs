@@ -5,7 +5,7 @@ use super::calling::Calling;
 use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
 use super::event::{CallEvent, Descriptor, Event, Nanos, Notice, Socket};
-use super::growth::sets_filter;
+use super::growth::{sets_filter, tells_addresses};
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
@@ -61,6 +61,9 @@ impl Engine {
         let row = if arch == abi::AUDIT_ARCH {
             self.watch_mappings(tid, &raw);
             self.note_sandbox(tid, &raw);
+            if self.records && tells_addresses(&raw) {
+                self.unpatch(tid, "it asks the kernel about its calls");
+            }
             syscall::row(raw.number)
         } else {
             None

@@ -342,7 +342,15 @@ impl Engine {
                     .get(&tid)
                     .is_some_and(|process| process.threads.len() > 1)
             };
-            match turns.next(alone, leads_others) {
+            let mut next = turns.next(alone, leads_others);
+            self.take_records();
+            if !self.recordings.is_empty() {
+                match self.in_its_time(next, &mut turns) {
+                    Some(now) => next = now,
+                    None => continue,
+                }
+            }
+            match next {
                 Waited::Stopped(stopped, stop) => {
                     self.stops += 1;
                     // A thread that was killed meanwhile says so by a later wait.
@@ -400,10 +408,22 @@ impl Engine {
         }
     }
 
+    /// What has happened, unless calls that were recorded before are on their way still.
+    fn in_its_time(&mut self, next: Waited, turns: &mut Turns) -> Option<Waited> {
+        let tid = match &next {
+            Waited::Stopped(stopped, _) => stopped.tid(),
+            Waited::Ended(tid, _) => *tid,
+            Waited::Interrupted | Waited::Nothing => return Some(next),
+        };
+        if self.is_held_up(tid) {
+            return turns.put_off(next);
+        }
+        turns.went_on();
+        Some(next)
+    }
+
     pub(super) fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
         let tid = stopped.tid();
-        // What was recorded before comes before.
-        self.take_records();
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             self.newborn.insert(tid, (stopped, stop, Instant::now()));
             return Ok(());
@@ -455,8 +475,12 @@ impl Engine {
                 _ => self.resume(stopped, 0),
             },
             Stop::Signal(signal) => self.signal(stopped, pid, signal)?,
-            Stop::Group(signal) => self.group_stop(stopped, pid, signal),
+            Stop::Group(signal) => {
+                self.settle_writer(&stopped)?;
+                self.group_stop(stopped, pid, signal)
+            }
             Stop::Trap => {
+                self.settle_writer(&stopped)?;
                 self.group_stop_over(pid, tid);
                 self.unnudge(&stopped)?;
                 self.resume(stopped, 0);

@@ -32,7 +32,7 @@ enum Rule {
     /// clone(2): CLONE_UNTRACED, which the engine clears, and CLONE_FILES without CLONE_THREAD or the other way round, since for all
     /// others the kind of child tells whether it shares its parent's descriptors.
     Clone,
-    /// prctl(2) where it sets a filter.
+    /// prctl(2) where it sets a filter, or something else that concerns the recorder.
     Sandbox,
     /// It maps memory: at the address in this argument, as long as that one says.
     Maps(usize, usize),

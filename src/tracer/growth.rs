@@ -326,6 +326,17 @@ pub(super) fn sets_filter(raw: &Raw) -> bool {
     }
 }
 
+/// PR_SET_SYSCALL_USER_DISPATCH of prctl(2).
+pub(super) const DISPATCH: u32 = 59;
+
+/// Whether after the call the program may learn where in its memory it makes its calls (or can no longer read the time stamp counter):
+/// filters may ask, and SIGSYS tells.
+pub(super) fn tells_addresses(raw: &Raw) -> bool {
+    let first = raw.args[0] as u32;
+    let asks = [DISPATCH, libc::PR_SET_TSC as u32].contains(&first);
+    sets_filter(raw) || raw.number == libc::SYS_prctl as u64 && asks
+}
+
 /// Whether a child with these CLONE_* flags is a process of its own with its maker's descriptors.
 fn shares_only_descriptors(flags: u64) -> bool {
     let both = (libc::CLONE_FILES | libc::CLONE_THREAD) as u64;

@@ -301,7 +301,6 @@ impl Engine {
     /// A thread is gone.
     pub(super) fn thread_ended(&mut self, tid: i32, status: Status) {
         self.newborn.remove(&tid);
-        self.take_records();
         self.recorder_cut_off(tid);
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             self.stillborn.insert(tid, Instant::now());

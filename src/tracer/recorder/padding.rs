@@ -75,6 +75,26 @@ pub fn long_jump(padding: u64, target: u64) -> Option<[u8; LONG_JUMP]> {
     Some([0xe9, a, b, c, d])
 }
 
+/// Whether an instruction begins at `site`, as far as what stands before it tells: decoding from almost anywhere soon comes by where
+/// instructions really begin.
+pub fn is_instruction(code: &[u8], base: u64, site: u64) -> bool {
+    /// How far before the site decoding begins, and from how many places.
+    const BEFORE: u64 = 64;
+    const STARTS: u64 = 16;
+    let Some(first) = site.checked_sub(BEFORE).filter(|first| *first >= base) else {
+        return true;
+    };
+    let comes_by = |start: &u64| {
+        let bytes = code.get((start - base) as usize..).unwrap_or(&[]);
+        let mut decoder = Decoder::with_ip(64, bytes, *start, DecoderOptions::NONE);
+        while decoder.ip() < site && decoder.can_decode() {
+            let _instruction = decoder.decode();
+        }
+        decoder.ip() == site
+    };
+    (first..first + STARTS).filter(comes_by).count() as u64 > STARTS / 2
+}
+
 /// Whether the two bytes at `site` change at once for all processors: they lie in one cache line.
 pub fn is_atomic(site: u64) -> bool {
     site % CACHE_LINE != CACHE_LINE - 1

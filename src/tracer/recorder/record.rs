@@ -110,11 +110,12 @@ impl<'a> Pieces<'a> {
 
 impl Memory for Pieces<'_> {
     fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
-        let found = self.each().find_map(|(start, piece)| {
+        // Buffers of a vector may begin at one address; the longest has all of it.
+        let found = self.each().filter_map(|(start, piece)| {
             let from = usize::try_from(address.checked_sub(start)?).ok()?;
-            piece.get(from..).filter(|rest| !rest.is_empty())
+            piece.get(from..)
         });
-        let found = found.unwrap_or(&[]);
+        let found = found.max_by_key(|rest| rest.len()).unwrap_or(&[]);
         let len = found.len().min(buffer.len());
         buffer[..len].copy_from_slice(&found[..len]);
         len

@@ -161,11 +161,11 @@ impl Recording {
         self.holes += 1;
     }
 
-    /// Copies the next record into `bytes`; nothing where there is none, or the next one is not complete.
-    pub fn next(&mut self, bytes: &mut Vec<u8>) -> bool {
+    /// Copies the next record before that position into `bytes`; nothing where there is none, or the next one is not complete.
+    pub fn next(&mut self, end: u64, bytes: &mut Vec<u8>) -> bool {
         loop {
             let waiting = self.shared.tail().wrapping_sub(self.head);
-            if waiting == 0 {
+            if waiting == 0 || end.wrapping_sub(self.head) as i64 <= 0 {
                 return false;
             }
             if waiting > self.shared.sizes().ring as u64 || !waiting.is_multiple_of(8) {
@@ -196,6 +196,21 @@ impl Recording {
             self.skip(size);
             return true;
         }
+    }
+
+    /// Whether what comes next is waited for: another thread than this one is about to complete it.
+    pub fn is_held_up(&self, tid: i32) -> bool {
+        let next = self.shared.in_ring(self.head);
+        if self.shared.tail() == self.head || self.shared.load(next) == self.head ^ self.secret {
+            return false;
+        }
+        self.in_flight().any(|(index, one)| {
+            let how_far = self.shared.state(index);
+            let position = self.shared.slot_field(index, slot::POSITION);
+            one.tid != tid
+                && (how_far == state::RESERVING
+                    || how_far == state::RESERVED && position == self.head)
+        })
     }
 
     /// Whether a living thread has reserved a record, or is about to, that is not there yet.

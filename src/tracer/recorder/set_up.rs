@@ -23,6 +23,9 @@ use crate::tracer::tracees::CallByCall;
 /// How much code around a site is looked at, each way.
 const AROUND: u64 = padding::SIGHT;
 
+/// The instruction that traps.
+const INT3: [u8; 1] = [0xcc];
+
 /// How often another place for trampolines is looked for.
 const TRIES: usize = 4;
 
@@ -280,6 +283,9 @@ impl Engine {
             overwrite(&mut code, start, patch.padding, &patch.original);
             overwrite(&mut code, start, patch.site, &CALL);
         }
+        if !padding::is_instruction(&code, start, site) {
+            return Err("its instruction has a prefix, or is part of another");
+        }
         let none = "no padding is in reach";
         let at = padding::find(&code, start, site, |at| space.claims(at)).ok_or(none)?;
         let original = code.get((at - start) as usize..);
@@ -508,20 +514,22 @@ pub(super) fn is_patched(tid: i32, site: u64) -> bool {
 
 /// Changes a site's two bytes. Whoever runs through it meanwhile meets int3, and comes to us by SIGTRAP.
 pub(super) fn write_site(memory: &File, site: u64, bytes: [u8; 2]) -> bool {
-    const INT3: [u8; 1] = [0xcc];
     let steps = [(0, INT3), (1, [bytes[1]]), (0, [bytes[0]])];
     steps
         .iter()
         .all(|(at, byte)| memory.write_all_at(byte, site + at).is_ok())
 }
 
-/// The site of a patch, as its thread's process has it.
-pub(super) fn repair(tid: i32, patch: Patch) -> bool {
-    let short = padding::short_jump(patch.site, patch.padding);
-    let memory = code_memory(tid);
-    short
-        .zip(memory)
-        .is_some_and(|(short, memory)| write_site(&memory, patch.site, short))
+/// Takes int3 away from a site where it still stands.
+pub(super) fn repair(tid: i32, patch: Patch, off: bool) {
+    let mut byte = [0];
+    if TraceeMemory::of(tid).read(patch.site, &mut byte) == 1
+        && byte == INT3
+        && let Some(short) = padding::short_jump(patch.site, patch.padding)
+        && let Some(memory) = code_memory(tid)
+    {
+        write_site(&memory, patch.site, if off { CALL } else { short });
+    }
 }
 
 /// Names an address space that is new.

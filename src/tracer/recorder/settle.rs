@@ -48,8 +48,8 @@ impl Engine {
             && by_kernel
             && let Some(patch) = space.patch(rip.wrapping_sub(1))
         {
-            // It came while the site was being written (or a child was made meanwhile).
-            repair(tid, patch);
+            // It came while the site was being written, or is a child made meanwhile.
+            repair(tid, patch, space.off);
             registers.rip = patch.site;
             return stopped.set_registers(&registers).map(|()| true);
         }
@@ -79,6 +79,25 @@ impl Engine {
             self.unpatch(tid, "it steps through its own code");
         }
         stopped.set_registers(&registers).map(|()| false)
+    }
+
+    /// A thread that stops for long leaves no record half written: all that come after it wait for it.
+    pub(in crate::tracer) fn settle_writer(&mut self, stopped: &Stopped) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        let at = labels();
+        let Some(id) = self
+            .space_of(tid)
+            .filter(|id| self.recordings.contains_key(id))
+        else {
+            return Ok(());
+        };
+        let mut registers = stopped.registers()?;
+        let offset = registers.rip.wrapping_sub(PASSING_PAGE);
+        if !(u64::from(at.back)..u64::from(at.restored)).contains(&offset) {
+            return Ok(());
+        }
+        self.settle_in_code(tid, id, offset as u32, &mut registers);
+        stopped.set_registers(&registers)
     }
 
     fn settle_in_code(&mut self, tid: i32, id: SpaceId, offset: u32, registers: &mut Registers) {

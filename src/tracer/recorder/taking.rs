@@ -24,8 +24,13 @@ impl Engine {
         spaces.clear();
         spaces.extend(self.recordings.keys());
         for space in &spaces {
+            // What comes meanwhile is for the next time: threads that never rest are not to keep us from all others.
+            let end = self
+                .recordings
+                .get(space)
+                .map_or(0, |one| one.shared.tail());
             while let Some(recording) = self.recordings.get_mut(space)
-                && recording.next(&mut bytes)
+                && recording.next(end, &mut bytes)
             {
                 if let Some(record) = Record::read(&bytes) {
                     self.recorded(*space, &record);
@@ -304,6 +309,12 @@ impl Engine {
     pub(in crate::tracer) fn has_code(&self, tid: i32) -> bool {
         let space = self.space_of(tid).and_then(|id| self.spaces.get(&id));
         space.is_some_and(|space| space.has_code)
+    }
+
+    /// Whether a thread is amid writing down a call, and others after it that `tid` has made: what it does next comes after them.
+    pub(in crate::tracer) fn is_held_up(&self, tid: i32) -> bool {
+        let recording = self.space_of(tid).and_then(|id| self.recordings.get(&id));
+        recording.is_some_and(|recording| recording.is_held_up(tid))
     }
 
     /// The address space of a thread.
