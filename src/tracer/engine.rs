@@ -206,6 +206,8 @@ pub struct Engine {
     pub(super) tsc: Tsc,
     /// How many calls came by a recorder.
     pub(super) recorded: u64,
+    /// How many signals have passed since events had to wait.
+    pub(super) signals_passed: u32,
     /// Places for a record, and for the names of the spaces that are recorded.
     pub(super) record: Vec<u8>,
     pub(super) recorded_spaces: Vec<SpaceId>,
@@ -264,6 +266,7 @@ impl Engine {
             records,
             tsc: Tsc::start(clock),
             recorded: 0,
+            signals_passed: 0,
             record: Vec::new(),
             recorded_spaces: Vec::new(),
             tracees: Tracees::default(),
@@ -520,6 +523,7 @@ impl Engine {
             self.tsc.adjust(self.clock);
             // As long as nobody reads, the rings fill up and their threads wait.
             if !self.outbox.full() {
+                self.pause_recorders(false);
                 self.take_records();
             }
         }

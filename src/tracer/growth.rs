@@ -259,8 +259,8 @@ impl Engine {
         );
         let others: Vec<i32> = process.threads.iter().copied().collect();
         self.remark(text);
-        if let Some(recording) = self.recordings.get(&space) {
-            recording.switch(false);
+        if let Some(recording) = self.recordings.get_mut(&space) {
+            recording.end();
         }
         // Those that run past calls would miss what concerns them now.
         for other in others {

@@ -17,6 +17,9 @@ use crate::syscall::Data;
 /// How long what goes on beside a stopped program may keep us from stopping too.
 const AT_LATEST: Duration = Duration::from_millis(300);
 
+/// How many signals pass while events wait for the output.
+const MOST_SIGNALS: u32 = 4096;
+
 /// How long a thread that ended before we knew it is remembered; its number may come again.
 const STILLBORN: Duration = Duration::from_secs(1);
 
@@ -347,7 +350,9 @@ impl Engine {
         }
         let held = self.hold(stopped, signal);
         // It may be meant to end a program whose trace nobody reads: that does not wait for a reader. (A flood of them does.)
-        let held = match self.outbox.full() && !self.outbox.flooded() {
+        let full = self.outbox.full();
+        self.signals_passed = if full { self.signals_passed + 1 } else { 0 };
+        let held = match full && self.signals_passed <= MOST_SIGNALS {
             true => {
                 held.resume();
                 None

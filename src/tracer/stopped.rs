@@ -272,6 +272,17 @@ impl Stopped {
             .map(drop)
     }
 
+    /// Changes where a filter's SIGSYS that is about to be delivered says that its call was made (si_call_addr, sigaction(2)).
+    pub fn set_call_address(&self, address: u64) -> Result<(), Gone> {
+        /// struct siginfo of asm-generic/siginfo.h: after three ints and padding.
+        const CALL_ADDRESS: usize = 16;
+        let mut info = [0_u8; size_of::<libc::siginfo_t>()];
+        self.ask(libc::PTRACE_GETSIGINFO, 0, info.as_mut_ptr() as usize)?;
+        info[CALL_ADDRESS..][..8].copy_from_slice(&address.to_ne_bytes());
+        self.ask(libc::PTRACE_SETSIGINFO, 0, info.as_ptr() as usize)
+            .map(drop)
+    }
+
     /// All registers.
     pub fn registers(&self) -> Result<Registers, Gone> {
         // SAFETY: user_regs_struct is plain numbers; all zero is one of its values.

@@ -41,7 +41,12 @@ impl Turns {
             if self.waiting.is_empty() {
                 thread::sleep(A_MOMENT);
             }
-            self.waiting.append(&mut self.later);
+            for one in std::mem::take(&mut self.later) {
+                // Unless something later has become of it: it was killed.
+                if !self.waits(&one) {
+                    self.waiting.push_back(one);
+                }
+            }
         }
         if let Some(next) = self.waiting.pop_front() {
             let later = match &next {

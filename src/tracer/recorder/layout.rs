@@ -52,6 +52,9 @@ pub const SOCKETS: usize = 0x1_0000;
 /// The set of descriptors that our filters cover.
 pub const COVERED: usize = 0x4_0000;
 
+/// The set of descriptors that led to sockets, and have led to nothing since.
+pub const FORMER: usize = 0x7_0000;
+
 /// Where the slots begin.
 pub const SLOTS: usize = 0x10_0000;
 

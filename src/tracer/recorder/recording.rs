@@ -1,6 +1,6 @@
 //! What is being recorded in one address space: the ring's contents in their order, and which thread has which slot.
 
-use super::layout::{self, COVERED, SHARED, SOCKETS, header, record, slot, state};
+use super::layout::{self, COVERED, FORMER, SHARED, SOCKETS, header, record, slot, state};
 use super::shared::{Shared, Sizes};
 use crate::syscall::Limits;
 use crate::tracer::descriptors::{Changes, TableId};
@@ -76,6 +76,8 @@ pub struct Recording {
     pub table: TableId,
     /// Who has which slot.
     pub slots: Vec<Option<Use>>,
+    /// Whether calls stop for a while, since nobody takes what is recorded.
+    paused: bool,
     secret: u64,
     /// How much has been taken.
     head: u64,
@@ -95,20 +97,35 @@ impl Recording {
         shared.store(header::PID, pid as u64);
         // Whoever has seen that there is room may still add a record.
         let margin = sizes.slots * sizes.slot;
+        shared.store(header::ON, 1);
         shared.store(header::LIMIT, (sizes.ring - margin) as u64);
         Self {
             shared,
             table,
             slots: std::iter::repeat_with(|| None).take(sizes.slots).collect(),
+            paused: false,
             secret,
             head: 0,
             holes: 0,
         }
     }
 
-    /// From now on calls are recorded, or no longer.
-    pub fn switch(&self, on: bool) {
+    /// From now on calls are recorded, or no longer, for good.
+    pub fn end(&mut self) {
+        self.paused = false;
+        self.switch(false);
+    }
+
+    fn switch(&self, on: bool) {
         self.shared.store(header::ON, on.into());
+    }
+
+    /// For a while calls stop, and their threads wait for their turn; or that is over.
+    pub fn pause(&mut self, paused: bool) {
+        if paused != self.paused && (self.is_on() || self.paused) {
+            self.paused = paused;
+            self.switch(!paused);
+        }
     }
 
     /// Whether they are.
@@ -119,6 +136,12 @@ impl Recording {
     /// Whether a descriptor leads to a socket.
     pub fn set_socket(&self, fd: i32, is_socket: bool) {
         self.shared.put_in_set(SOCKETS, fd, is_socket);
+        self.shared.put_in_set(FORMER, fd, !is_socket);
+    }
+
+    /// Whether it led to one, and has led to nothing since.
+    pub fn was_socket(&self, fd: i32) -> bool {
+        self.shared.is_in_set(FORMER, fd)
     }
 
     /// A filter covers these descriptors now.

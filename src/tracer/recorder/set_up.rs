@@ -160,8 +160,8 @@ impl Engine {
 
     /// Nothing is recorded in an address space from now on; whether that is news.
     pub(in crate::tracer) fn switch_off(&mut self, id: SpaceId) -> bool {
-        if let Some(recording) = self.recordings.get(&id) {
-            recording.switch(false);
+        if let Some(recording) = self.recordings.get_mut(&id) {
+            recording.end();
         }
         let space = self.spaces.get_mut(&id);
         space.is_some_and(|space| !std::mem::replace(&mut space.off, true))
@@ -187,13 +187,12 @@ impl Engine {
         let pid = procfs::own_number(thread.pid)?;
         self.tsc.adjust(self.clock);
         let recording = Recording::new(shared, table, self.config.limits, random(), pid);
-        for fd in self.descriptors.open(table) {
-            recording.set_socket(fd, true);
+        for fd in self.descriptors.open_or_former(table) {
+            recording.set_socket(fd, self.descriptors.socket(table, fd).is_some());
         }
         let process = self.process_of(tid)?;
         let covered = process.coverage.covered(MOST_DESCRIPTORS - 1);
         covered.for_each(|range| recording.cover(range));
-        recording.switch(true);
         let name = process.name.clone();
         self.recordings.insert(id, recording);
         let pid = self.tracees.threads.get(&tid)?.pid;

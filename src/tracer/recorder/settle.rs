@@ -75,6 +75,9 @@ impl Engine {
         } else {
             return Ok(false);
         }
+        if signal == libc::SIGSYS {
+            stopped.set_call_address(registers.rip)?;
+        }
         if signal == libc::SIGTRAP && code == TRAP_TRACE {
             self.unpatch(tid, "it steps through its own code");
         }
@@ -146,9 +149,10 @@ impl Engine {
             restore_flags_from_r11(registers, packed);
             return_to(registers, site);
             let _later = self.wants_filter(tid, false);
-        } else if (at.passed..at.bad).contains(&offset)
-            && registers.rax as i64 != -i64::from(libc::EBADF)
-        {
+        } else if (at.passed..at.bad).contains(&offset) {
+            if offset > at.passing {
+                registers.r11 = field(slot::FLAGS);
+            }
             restore_flags_from_r11(registers, packed);
             return_to(registers, site);
         } else if (at.notify..at.rows()).contains(&offset) || u64::from(offset) >= PAGE {

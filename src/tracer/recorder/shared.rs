@@ -116,14 +116,10 @@ impl Shared {
         };
     }
 
-    /// Empties a set.
-    pub fn clear_set(&self, set: usize) {
-        for at in (0..MOST_DESCRIPTORS as usize / 8).step_by(8) {
-            // Most pages have never been touched, and are not to be now.
-            if self.load(set + at) != 0 {
-                self.store(set + at, 0);
-            }
-        }
+    /// Whether a descriptor is in a set.
+    pub fn is_in_set(&self, set: usize, fd: i32) -> bool {
+        let fd = u32::try_from(fd).ok().filter(|fd| *fd < MOST_DESCRIPTORS);
+        fd.is_some_and(|fd| self.load(set + fd as usize / 64 * 8) & 1 << (fd % 64) != 0)
     }
 
     /// Copies `into.len()` bytes from an offset on; both are multiples of 8.

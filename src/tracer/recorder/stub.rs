@@ -5,8 +5,9 @@ use std::arch::global_asm;
 use libc::c_long;
 
 use super::layout::{
-    CODE_SIZE, COVERED, FLAGS_SHIFT, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS, MOST_POLLED,
-    SHARED, SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state, trampoline,
+    CODE_SIZE, COVERED, FLAGS_SHIFT, FORMER, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS,
+    MOST_POLLED, SHARED, SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state,
+    trampoline,
 };
 use crate::syscall::{LONGEST_ADDRESS, MESSAGE_HEADER};
 use crate::tracer::places::PAGE;
@@ -93,6 +94,7 @@ global_asm!(
     HEAD = const header::HEAD,
     TAIL = const header::TAIL,
     SOCKETS = const SOCKETS,
+    FORMER = const FORMER,
     COVERED = const COVERED,
     STATE = const slot::STATE,
     SITE = const slot::SITE,

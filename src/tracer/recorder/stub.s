@@ -83,6 +83,8 @@ recorder_ready:
     test    word ptr [r11 + {ROW_FLAGS}], {CLOSES}
     jz      recorder_call
     // Another thread may be given the number before this call comes back.
+    movabs  r11, {SHARED} + {FORMER}
+    lock bts dword ptr [r11], edi
     movabs  r11, {SHARED} + {SOCKETS}
     lock btr dword ptr [r11], edi
 recorder_call:
@@ -437,14 +439,21 @@ recorder_restored:
 recorder_pass:                                  // no socket: a call that nobody wants to see
     syscall
 recorder_passed:
-    cmp     rax, -{EBADF}
-    je      recorder_bad
     mov     gs:[{R_VALUE}], rax
 recorder_passing:
     mov     gs:[{FLAGS}], r11
+    mov     rcx, gs:[{ROW}]
+    movzx   ecx, byte ptr [rcx + {ROW_DESCRIPTOR}]
+    mov     ecx, gs:[{R_ARGS} + rcx*8]
+    movabs  r11, {SHARED} + {FORMER}
+    bt      dword ptr [r11], ecx
+    jnc     recorder_leave
+    cmp     rax, -{EBADF}
+    je      recorder_bad
+    lock btr dword ptr [r11], ecx               // something has come in its place
     jmp     recorder_leave
 
-recorder_bad:                                   // perhaps a closed socket's number: once more where it stops
+recorder_bad:                                   // a closed socket's number: once more where it stops
     mov     rax, gs:[{R_NUMBER}]
 recorder_divert_sited:
     mov     r11, gs:[{SITE}]
