@@ -19,8 +19,11 @@ pub enum Detail {
     Names,
 }
 
+/// What threads or connections did, each in its order, as texts to compare.
+pub type Sequences = Vec<Vec<String>>;
+
 /// What each thread did, in its order. The threads are in no order: their numbers are the kernel's choice.
-pub fn threads(trace: &Trace, detail: Detail) -> Vec<Vec<String>> {
+pub fn threads(trace: &Trace, detail: Detail) -> Sequences {
     let mut threads: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
     let mut numbers: HashMap<(Option<i32>, u32), usize> = HashMap::new();
     let mut met: HashMap<Option<i32>, usize> = HashMap::new();
@@ -80,8 +83,9 @@ fn direction(call: &Call) -> Option<&'static str> {
 /// What each process did with each of its connections and listeners, from the first call to the last: names, errors and how many bytes
 /// went in one direction before some went in the other. In how many pieces they come is chance, as is which descriptors there are and
 /// in which order connections begin.
-pub fn connections(trace: &Trace) -> Vec<Vec<String>> {
-    let mut connections: BTreeMap<(u32, Option<i32>), Vec<(String, i64)>> = BTreeMap::new();
+pub fn connections(trace: &Trace) -> Sequences {
+    type Steps = Vec<(String, i64)>;
+    let mut connections: BTreeMap<(u32, Option<i32>), Steps> = BTreeMap::new();
     for call in &trace.calls {
         let Some(number) = call.number else { continue };
         // When an epoll set is told of a descriptor has to do with when it is ready.
@@ -118,7 +122,7 @@ pub fn connections(trace: &Trace) -> Vec<Vec<String>> {
         0 => name,
         bytes => format!("{name} {bytes} B"),
     };
-    let mut connections: Vec<Vec<String>> = connections
+    let mut connections: Sequences = connections
         .into_iter()
         .filter(|((number, _), _)| is_connection.contains(number))
         .map(|(_, steps)| steps.into_iter().map(told).collect())
@@ -206,11 +210,7 @@ pub fn assert_same_connections(left: (&str, &Trace), right: (&str, &Trace)) {
 
 /// Fails the test unless both have the same sequences, in any order.
 #[track_caller]
-fn assert_same(
-    what: &str,
-    left: (&str, Vec<Vec<String>>, &Trace),
-    right: (&str, Vec<Vec<String>>),
-) {
+fn assert_same(what: &str, left: (&str, Sequences, &Trace), right: (&str, Sequences)) {
     let (mut ours, mut theirs) = (left.1, right.1);
     // What both have is not worth a look.
     ours.retain(

@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use crate::clients::{git_command, repository};
-use crate::harness::alike::{WHOLE, assert_same_connections, connections};
+use crate::harness::alike::{Sequences, WHOLE, assert_same_connections, connections};
 use crate::harness::programs::{go_program, java_classes, script};
 use crate::harness::servers::{self, Port};
 use crate::harness::{
@@ -202,11 +202,11 @@ fn nginx() {
 /// What traces of servers are compared by.
 trait Accepted {
     /// The connections that began with an accept, of each trace.
-    fn each_accepted(&self) -> Vec<Vec<Vec<String>>>;
+    fn each_accepted(&self) -> Vec<Sequences>;
 }
 
 impl Accepted for Vec<Trace> {
-    fn each_accepted(&self) -> Vec<Vec<Vec<String>>> {
+    fn each_accepted(&self) -> Vec<Sequences> {
         let accepted = |steps: &Vec<String>| steps[0].starts_with("accept");
         let of = |trace| connections(trace).into_iter().filter(accepted).collect();
         self.iter().map(of).collect()
