@@ -3,7 +3,7 @@
 // and what goes on without it is complete.
 #include "counting.h"
 
-enum { ROUNDS = 30, VICTIMS = 5 };
+enum { ROUNDS = 20, VICTIMS = 5 };
 
 static bool asynchronous;
 static int server, quiet[2], busy[VICTIMS][2];

@@ -6,7 +6,7 @@
 #include <link.h>
 #include <sys/auxv.h>
 
-enum { THREADS = 4, ROUNDS = 60, PAGE = 4096 };
+enum { THREADS = 4, ROUNDS = 40, PAGE = 4096 };
 
 static int differences;
 static atomic_int wrong;
@@ -99,7 +99,7 @@ static void write_to_it(void) {
     use(ROUNDS);
     for (int i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, use_on, NULL)) _exit(98);
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 20; i++) {
         MUST(mprotect(code.at, code.length, PROT_READ | PROT_WRITE | PROT_EXEC));
         use(2);
         // A byte of it as it is, and our own function anew.

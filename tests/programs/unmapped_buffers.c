@@ -4,7 +4,7 @@
 #include "counting.h"
 #include <setjmp.h>
 
-enum { PAGE = 4096, ROUNDS = 150, THREADS = 2, SIZE = 64 };
+enum { PAGE = 4096, ROUNDS = 100, THREADS = 2, SIZE = 64 };
 
 static atomic_int wrong, faults, segv;
 static const char *how;
