@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::harness::servers::{self, Port};
 use crate::harness::{
-    ENGINES, Job, Trace, command, installed, run, scratch, sockstrace, text, unharmed, untraced,
+    ENGINES, Trace, command, installed, run, scratch, sockstrace, text, unharmed, untraced,
 };
 
 pub const BODY: &str = "a short page\n";
@@ -128,7 +128,7 @@ fn nc() {
 }
 
 /// A git repository that plain HTTP can serve, in a web root of its own.
-fn repository(root: &Path) {
+pub fn repository(root: &Path) {
     let git = |arguments: &[&str]| {
         let mut command = git_command();
         command.arg("-C").arg(root).args(arguments);
@@ -162,7 +162,7 @@ fn repository(root: &Path) {
     git(&["-C", "there.git", "update-server-info"]);
 }
 
-fn git_command() -> Command {
+pub fn git_command() -> Command {
     let mut git = command(installed("git"));
     git.env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -175,23 +175,7 @@ fn git_clone_over_http() {
     let directory = scratch();
     let root = directory.path();
     repository(root);
-    let mut python = command(installed("python3"));
-    python
-        .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"])
-        .current_dir(root);
-    let server = Job::start(python);
-    let port = server.until("a port", || {
-        server
-            .stdout()
-            .text()
-            .split(" port ")
-            .nth(1)?
-            .split(' ')
-            .next()?
-            .parse::<u16>()
-            .ok()
-    });
-
+    let (_server, port) = servers::files(root);
     for engine in ENGINES {
         let file = root.join(format!("trace-{engine}"));
         let clone = root.join(format!("clone-{engine}"));

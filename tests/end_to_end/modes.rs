@@ -1,8 +1,7 @@
 //! The engines agree: whichever way calls are made to stop, a program does the same, and the trace of it is the same, call by call.
 
-use crate::harness::alike::{Detail, WHOLE, agree, assert_alike};
+use crate::harness::alike::{Detail, WHOLE, agree, asks_again, assert_alike};
 use crate::harness::programs::program;
-use crate::harness::trace::Call;
 use crate::harness::{ENGINES, Trace, command, installed, run, scratch, servers, text, unharmed};
 
 #[test]
@@ -57,19 +56,6 @@ fn on_processes_that_run_side_by_side() {
 #[test]
 fn on_threads_that_share_descriptors() {
     agree(Detail::Names, &[text(&program("threads"))]);
-}
-
-/// What a program asks until the other side is ready: how often is chance.
-fn asks_again(call: &Call) -> bool {
-    let waits = [
-        "poll",
-        "ppoll",
-        "select",
-        "pselect6",
-        "epoll_wait",
-        "epoll_pwait",
-    ];
-    waits.contains(&call.name.as_str()) || call.result == "-1 EAGAIN"
 }
 
 /// A real program, which polls.

@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::harness::alike::{Detail, agree};
 use crate::harness::programs::program;
 use crate::harness::{
-    ENGINES, Trace, binary, command, install, installed, is_root, run, scratch, text,
+    ENGINES, Trace, as_ordinary_user, binary, command, install, installed, is_root, run, scratch,
+    text,
 };
 
 /// A place where an ordinary user can read the binary and a program, and write a trace.
@@ -37,20 +38,7 @@ impl Place {
 
     /// `sockstrace OPTIONS -o trace PROGRAM` as an ordinary user, whoever we are.
     fn as_ordinary_user(&self, options: &[&str], program: &[&str]) -> Command {
-        let mut line = if is_root() {
-            let mut setpriv = command(installed("setpriv"));
-            setpriv
-                .args([
-                    "--reuid=65534",
-                    "--regid=65534",
-                    "--clear-groups",
-                    "--inh-caps=-all",
-                ])
-                .arg(self.at("sockstrace"));
-            setpriv
-        } else {
-            command(self.at("sockstrace"))
-        };
+        let mut line = as_ordinary_user(self.at("sockstrace"));
         line.args(options)
             .arg("-o")
             .arg(self.at("trace"))

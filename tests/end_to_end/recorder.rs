@@ -2,4 +2,5 @@
 //! real programs, whose every connection must be told as it is without it.
 
 mod counted;
+mod real;
 mod unnoticed;

@@ -65,7 +65,8 @@ fn redis_server() {
     }
 }
 
-fn nginx_configuration(root: &Path, port: &Port) -> std::path::PathBuf {
+/// The configuration of an nginx with two workers, in a directory of its own.
+pub fn nginx_configuration(root: &Path, port: &Port) -> std::path::PathBuf {
     let file = root.join("nginx.conf");
     let path = text(root);
     let user = if crate::harness::is_root() {
@@ -169,16 +170,7 @@ fn python_http_server() {
         );
         python.current_dir(directory.path());
         let job = Job::start(python);
-        let port = job.until("a port", || {
-            job.stdout()
-                .text()
-                .split(" port ")
-                .nth(1)?
-                .split(' ')
-                .next()?
-                .parse::<u16>()
-                .ok()
-        });
+        let port = servers::announced_port(&job);
         let url = format!("http://127.0.0.1:{port}/page");
         assert_eq!(
             untraced(&[text(&curl), "-s", &url]).exited(0).stdout.text(),

@@ -9,7 +9,7 @@
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 
-enum { PAGE = 4096, TIMES = 8 };
+enum { PAGE = 4096, TIMES = 6 };
 
 static int a, b;
 static char *pages, *hole, *end;

@@ -3,7 +3,6 @@
 // call; and on every kind of stack: small, odd, not to be written, nowhere. Argument "signals": a timer's handler also looks, a thousand
 // times a second, whether the program is where its own code is. Argument "kernel": whether rcx and r11 are what the kernel leaves in them.
 #include "registers.h"
-#include <sys/mman.h>
 #include <sys/time.h>
 #include <ucontext.h>
 
@@ -113,7 +112,7 @@ static void check(const char *name, void *begin, void *next, bool pushes, const 
     for (int i = 0; i < TIMES; i++) {
         uint64_t stack = stacks[i % count];
 #define CALL(number, ...) raw(name, stack, number, ARGUMENTS(__VA_ARGS__))
-        expect(name, "write", 4, CALL(SYS_write, pair[0], (long)"four", 4));
+        expect(name, "write", 4, COUNTED(write, pair[0], CALL(SYS_write, pair[0], (long)"four", 4)));
         expect(name, "recvfrom", 4, CALL(SYS_recvfrom, pair[1], (long)bytes, sizeof bytes));
         expect(name, "the bytes", 0, memcmp(bytes, "four", 4));
         expect(name, "read", -EAGAIN, CALL(SYS_read, pair[1], (long)bytes, 1));
@@ -170,6 +169,7 @@ static void check_edges(const uint64_t *stacks, int count) {
 
 int main(int argc, char **argv) {
     SAY("begins\n"); // stdio has its buffer
+    begin_counting();
     shape_pid = getpid();
     ask_kernel = argc > 1 && strcmp(argv[1], "kernel") == 0;
     know_own_code();
@@ -198,6 +198,7 @@ int main(int argc, char **argv) {
     check_edges(stacks, 6);
     MUST(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
     if (strange) SAY("a signal found the program at %#lx, which is no code of it\n", strange);
+    say_counts();
     SAY("differences: %d\n", differences + (strange != 0));
     return 0;
 }

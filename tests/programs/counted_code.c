@@ -10,11 +10,6 @@ enum { TURNS = 12, CALLS = 40, PAGE = 4096 };
 typedef long site_function(long number, long a, long b, long c);
 static int pair[2];
 
-static long or_errno(long result) {
-    if (result < 0) errno = -result;
-    return result < 0 ? -1 : result;
-}
-
 static void use(site_function *site) {
     char byte;
     for (int i = 0; i < CALLS; i++) {

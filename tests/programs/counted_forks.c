@@ -4,7 +4,7 @@
 #include "counting.h"
 #include <spawn.h>
 
-enum { THREADS = 4, CHILDREN = 16, PER_CHILD = 6 };
+enum { THREADS = 4, CHILDREN = 10, PER_CHILD = 6 };
 extern char **environ;
 
 static atomic_int over;
@@ -15,7 +15,7 @@ static void *work(void *argument) {
     int pair[2];
     char byte;
     counted_pair(SOCK_STREAM, pair);
-    for (int i = 0; i < 20 || (!over && i < 250); i++) {
+    for (int i = 0; i < 20 || (!over && i < 150); i++) {
         EXACTLY(1, sendto, pair[0], send(pair[0], "p", 1, 0));
         EXACTLY(1, recvfrom, pair[1], recv(pair[1], &byte, 1, 0));
         if (byte != 'p') _exit(93);

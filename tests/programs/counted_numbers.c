@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-enum { ROUNDS = 8, RACERS = 6, RACES = 60 };
+enum { ROUNDS = 8, RACERS = 6, RACES = 40 };
 
 static int file, server;
 static struct sockaddr_in address;

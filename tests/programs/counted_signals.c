@@ -135,6 +135,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < TALKERS; i++) threads[count++] = begin_thread(talk, NULL);
     while (count > 0) pthread_join(threads[--count], NULL);
     if (for_all) MUST(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
+    for (int i = 0; i < READERS; i++) say_conserved(readers[i].peer, readers[i].own);
     say_counts();
     return 0;
 }

@@ -12,8 +12,7 @@ static long own(long number, long a, long b, long c, long d) {
     register long fifth __asm__("r8") = 0;
     register long sixth __asm__("r9") = 0;
     __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth) : "rcx", "r11", "memory");
-    if (result < 0) errno = -result;
-    return result < 0 ? -1 : result;
+    return or_errno(result);
 }
 
 static void expect(const char *text, const char *came, size_t length) {

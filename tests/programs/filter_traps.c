@@ -3,14 +3,11 @@
 // some of these calls: trap (the handler looks where the call was made and gives its result), errno, kill (to memfd_create and to mmap
 // and mprotect with PROT_EXEC, none of which the program makes) or place (errno where the call comes from another place than the program's
 // own). With dispatch, each thread allows calls from its own code only, now and then (PR_SET_SYSCALL_USER_DISPATCH).
-#include "check.h"
+#include "counting.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 
@@ -87,9 +84,9 @@ static void confine(void) {
 static void use(int pair[2], int rounds) {
     char bytes[8];
     for (int i = 0; i < rounds; i++) {
-        if (own_call(SYS_write, pair[0], (long)"mine", 4, 0) != 4) DIFFERS("write\n");
+        EXACTLY(4, write, pair[0], or_errno(own_call(SYS_write, pair[0], (long)"mine", 4, 0)));
         if (own_call(SYS_recvfrom, pair[1], (long)bytes, 8, 0) != 4 || memcmp(bytes, "mine", 4)) DIFFERS("recvfrom\n");
-        if (send(pair[1], "other", 5, 0) != 5 || recv(pair[0], bytes, 8, 0) != 5) DIFFERS("send and recv\n");
+        if (EXACTLY(5, sendto, pair[1], send(pair[1], "other", 5, 0)) != 5 || recv(pair[0], bytes, 8, 0) != 5) DIFFERS("send and recv\n");
         // A call that the filter knows by its argument. The kernel knows no such flags for these sockets, or nothing is there to read.
         bool known = confined;
         long result = own_call(SYS_recvfrom, pair[1], (long)bytes, 8, PEEK_AT);
@@ -107,7 +104,7 @@ static void use_dispatched(int pair[2]) {
     MUST(prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, own_call_begin, own_call_end - own_call_begin, &selector));
     for (int i = 0; i < ROUNDS; i++) {
         selector = SYSCALL_DISPATCH_FILTER_BLOCK;
-        long wrote = own_call(SYS_write, pair[0], (long)"mine", 4, 0), came = own_call(SYS_recvfrom, pair[1], (long)bytes, 8, 0);
+        long wrote = COUNTED(write, pair[0], or_errno(own_call(SYS_write, pair[0], (long)"mine", 4, 0))), came = own_call(SYS_recvfrom, pair[1], (long)bytes, 8, 0);
         selector = SYSCALL_DISPATCH_FILTER_ALLOW;
         if (wrote != 4 || came != 4) DIFFERS("write gives %ld, recvfrom %ld\n", wrote, came);
     }
@@ -125,7 +122,7 @@ static void *work(void *pair) {
 
 int main(int argc, char **argv) {
     if (argc < 3) return 98;
-    alarm(200); // nobody is left behind by a test that failed
+    begin_counting();
     answer = argv[1];
     SAY("begins\n"); // stdio has its buffer
     struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
@@ -149,6 +146,7 @@ int main(int argc, char **argv) {
         _exit(3);
     }
     SAY("child %s\n", ended(pid));
+    say_counts();
     SAY("differences: %d\n", differences);
     return 0;
 }

@@ -2,8 +2,7 @@
 // registers, flags, the state of x87, SSE and AVX, and the memory below the stack pointer.
 #ifndef REGISTERS_H
 #define REGISTERS_H
-#include "check.h"
-#include <stdbool.h>
+#include "counting.h"
 #include <stddef.h>
 
 struct registers {

@@ -2,15 +2,13 @@
 // argument 1 says what handlers do with that. look: dladdr must know the place. walk: backtrace() must come to where the thread began.
 // redirect: as Go's scheduler does, they make the thread go through other code, which comes back to where it was. step: they do so with
 // a call of their own on the way. Says what was wrong.
-#include "check.h"
+#include "counting.h"
 #include <dlfcn.h>
 #include <execinfo.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <time.h>
 #include <ucontext.h>
 
-enum { THREADS = 3, ENOUGH = 80 };
+enum { THREADS = 3, ENOUGH = 60 };
 
 static atomic_int looks, unknown, lost, calls;
 static const char *how;
@@ -42,8 +40,10 @@ extern char detour[];
 __attribute__((used)) void on_the_way(void) {
     int error = errno;
     char byte;
-    if (strcmp(how, "step") == 0 && send(aside[0], "a", 1, MSG_DONTWAIT) == 1 && recv(aside[1], &byte, 1, MSG_DONTWAIT) == 1 && byte != 'a')
-        _exit(94);
+    if (strcmp(how, "step") == 0) {
+        COUNTED(sendto, aside[0], send(aside[0], "a", 1, MSG_DONTWAIT));
+        if (COUNTED(recvfrom, aside[1], recv(aside[1], &byte, 1, MSG_DONTWAIT)) == 1 && byte != 'a') _exit(94);
+    }
     calls++;
     errno = error;
 }
@@ -81,9 +81,10 @@ __attribute__((section("busy_code"))) static void *busy(void *argument) {
     unsigned long count = 0;
     while (looks < ENOUGH * THREADS) {
         count++;
-        if (write(pair[0], &count, sizeof count) != sizeof count || recv(pair[1], bytes, sizeof bytes, 0) != sizeof bytes) _exit(93);
+        EXACTLY(8, write, pair[0], write(pair[0], &count, sizeof count));
+        EXACTLY(8, recvfrom, pair[1], recv(pair[1], bytes, sizeof bytes, 0));
         if (memcmp(bytes, &count, sizeof count)) _exit(92);
-        if (recv(pair[1], bytes, sizeof bytes, MSG_DONTWAIT) != -1 || errno != EAGAIN) _exit(91);
+        EXACTLY(-1, recvfrom, pair[1], recv(pair[1], bytes, sizeof bytes, MSG_DONTWAIT));
         if (read(-1, bytes, 1) != -1 || errno != EBADF) _exit(90);
     }
     MUST(timer_delete(timer));
@@ -92,7 +93,7 @@ __attribute__((section("busy_code"))) static void *busy(void *argument) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 98;
-    alarm(200); // nobody is left behind by a test that failed
+    begin_counting();
     how = argv[1];
     pthread_t threads[THREADS];
     void *frames[4];
@@ -107,6 +108,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
     if (unknown) SAY("%d of %d signals found a thread outside of the program's code\n", unknown, looks);
     if (lost) SAY("%d of %d times the way back to the thread's beginning was not found\n", lost, looks);
+    say_counts();
     SAY("differences: %d\n", unknown + lost);
     return 0;
 }

@@ -1,13 +1,10 @@
 // Proves that a buffer may go while and right after a call uses it: other threads unmap and map anew what is sent from and received into.
 // Argument 1 is what the program does about SIGSEGV: default, handled, blocked or ignored; it never gets one, but for those that it makes
 // itself, which it takes as it would. Says what was wrong.
-#include "check.h"
+#include "counting.h"
 #include <setjmp.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <sys/mman.h>
 
-enum { PAGE = 4096, ROUNDS = 150, THREADS = 2, SIZE = 64 };
+enum { PAGE = 4096, ROUNDS = 100, THREADS = 2, SIZE = 64 };
 
 static atomic_int wrong, faults, segv;
 static const char *how;
@@ -68,16 +65,16 @@ static void *work(void *argument) {
         bool during = i % 2;
         if (during) both->to_unmap = page;
         switch (i / 2 % 4) {
-        case 0: may_fault(write(both->pair[0], page, SIZE)); break;
-        case 1: may_fault(send(both->pair[0], page, SIZE, MSG_NOSIGNAL)); break;
+        case 0: may_fault(COUNTED(write, both->pair[0], write(both->pair[0], page, SIZE))); break;
+        case 1: may_fault(COUNTED(sendto, both->pair[0], send(both->pair[0], page, SIZE, MSG_NOSIGNAL))); break;
         case 2:
-            MUST(write(both->pair[0], rest, SIZE));
-            may_fault(recv(both->pair[1], page, SIZE, MSG_DONTWAIT));
+            EXACTLY(SIZE, write, both->pair[0], write(both->pair[0], rest, SIZE));
+            may_fault(COUNTED(recvfrom, both->pair[1], recv(both->pair[1], page, SIZE, MSG_DONTWAIT)));
             break;
         default: {
             struct iovec vector = {page, SIZE};
             struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-            may_fault(sendmsg(both->pair[0], &message, 0));
+            may_fault(COUNTED(sendmsg, both->pair[0], sendmsg(both->pair[0], &message, 0)));
         }
         }
         if (!during) {
@@ -88,7 +85,7 @@ static void *work(void *argument) {
             } else both->to_unmap = page;
         }
         while (both->buffer) sched_yield();
-        while (recv(both->pair[1], rest, sizeof rest, MSG_DONTWAIT) > 0) continue;
+        while (COUNTED(recvfrom, both->pair[1], recv(both->pair[1], rest, sizeof rest, MSG_DONTWAIT)) > 0) continue;
     }
     both->over = true;
     return NULL;
@@ -109,7 +106,7 @@ static void fault(void) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 98;
-    alarm(200); // nobody is left behind by a test that failed
+    begin_counting();
     how = argv[1];
     SAY("begins\n"); // stdio has its buffer
     struct sigaction action = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO};
@@ -138,6 +135,7 @@ int main(int argc, char **argv) {
     if (after.sa_handler != (strcmp(how, "handled") && strcmp(how, "ignored") ? SIG_DFL : action.sa_handler)) wrong++;
     if (segv) SAY("%d signals\n", segv);
     fault();
+    say_counts();
     SAY("differences: %d\n", wrong);
     return 0;
 }

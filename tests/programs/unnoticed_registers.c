@@ -1,7 +1,6 @@
 // Proves that a call changes nothing but its result: general registers, flags, vector registers and the memory below the stack
 // pointer are as before, whichever call it is, also with a stack pointer that leads nowhere. Says what differs.
 #include "registers.h"
-#include <sys/mman.h>
 
 #define CALL(name, ...) raw(#name, no_stack ? 8 : 0, SYS_##name, ARGUMENTS(__VA_ARGS__))
 

@@ -68,7 +68,7 @@ static void churn(int rounds) {
 }
 
 // A timer that goes off as often as it can, until it has so often that nothing else might get its turn.
-enum { ENOUGH = 300 };
+enum { ENOUGH = 120 };
 static volatile int ticks, wrong_in_handler;
 static struct itimerval off, often = {{0, 200}, {0, 200}};
 

@@ -1,6 +1,6 @@
 //! Makes traces of two runs comparable: thread by thread, without what the kernel chooses anew each time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -19,14 +19,16 @@ pub enum Detail {
     Names,
 }
 
+/// What threads or connections did, each in its order, as texts to compare.
+pub type Sequences = Vec<Vec<String>>;
+
 /// What each thread did, in its order. The threads are in no order: their numbers are the kernel's choice.
-pub fn threads(trace: &Trace, detail: Detail) -> Vec<Vec<String>> {
+pub fn threads(trace: &Trace, detail: Detail) -> Sequences {
     let mut threads: BTreeMap<Option<i32>, Vec<String>> = BTreeMap::new();
     let mut numbers: HashMap<(Option<i32>, u32), usize> = HashMap::new();
     let mut met: HashMap<Option<i32>, usize> = HashMap::new();
     for call in &trace.calls {
-        // Whether a signal comes while a call waits is chance, and the kernel makes the call again after it.
-        if call.result.starts_with("? ERESTART") {
+        if is_made_again(call) {
             continue;
         }
         let thread = call.thread;
@@ -48,6 +50,85 @@ pub fn threads(trace: &Trace, detail: Detail) -> Vec<Vec<String>> {
     let mut threads: Vec<_> = threads.into_values().collect();
     threads.sort();
     threads
+}
+
+/// Whether a signal comes while a call waits is chance, and the kernel makes the call again after it.
+fn is_made_again(call: &Call) -> bool {
+    call.result.starts_with("? ERESTART")
+}
+
+/// What a program asks until the other side is ready: how often is chance.
+pub fn asks_again(call: &Call) -> bool {
+    let waits = [
+        "poll",
+        "ppoll",
+        "select",
+        "pselect6",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+    ];
+    waits.contains(&call.name.as_str()) || call.result == "-1 EAGAIN"
+}
+
+/// How a call moves bytes, if it does.
+fn direction(call: &Call) -> Option<&'static str> {
+    match call.name.as_str() {
+        "read" | "readv" | "recvfrom" | "recvmsg" => Some("receive"),
+        "write" | "writev" | "sendto" | "sendmsg" | "sendfile" | "sendfile64" => Some("send"),
+        _ => None,
+    }
+}
+
+/// What each process did with each of its connections and listeners, from the first call to the last: names, errors and how many bytes
+/// went in one direction before some went in the other. In how many pieces they come is chance, as is which descriptors there are and
+/// in which order connections begin.
+pub fn connections(trace: &Trace) -> Sequences {
+    type Steps = Vec<(String, i64)>;
+    let mut connections: BTreeMap<(u32, Option<i32>), Steps> = BTreeMap::new();
+    for call in &trace.calls {
+        let Some(number) = call.number else { continue };
+        // When an epoll set is told of a descriptor has to do with when it is ready.
+        if is_made_again(call) || asks_again(call) || call.name == "epoll_ctl" {
+            continue;
+        }
+        let steps = connections.entry((number, call.pid)).or_default();
+        match (direction(call), call.value()) {
+            (Some(direction), Some(bytes @ 1..)) => match steps.last_mut() {
+                Some((last, sum)) if last == direction => *sum += bytes,
+                _ => steps.push((direction.to_owned(), bytes)),
+            },
+            (Some(direction), Some(0)) => {
+                // So is how often a program asks once there is no more.
+                let step = (format!("{direction}: nothing"), 0);
+                if steps.last() != Some(&step) {
+                    steps.push(step);
+                }
+            }
+            _ => steps.push((name(call), 0)),
+        }
+    }
+    // What one process has accepted, another one may serve.
+    let begins = ["connect", "accept", "listen"];
+    let is_connection: HashSet<u32> = connections
+        .iter()
+        .filter(|(_, steps)| {
+            let mut names = steps.iter().map(|(name, _)| name);
+            names.any(|name| begins.iter().any(|begin| name.starts_with(begin)))
+        })
+        .map(|((number, _), _)| *number)
+        .collect();
+    let told = |(name, bytes): (String, i64)| match bytes {
+        0 => name,
+        bytes => format!("{name} {bytes} B"),
+    };
+    let mut connections: Sequences = connections
+        .into_iter()
+        .filter(|((number, _), _)| is_connection.contains(number))
+        .map(|(_, steps)| steps.into_iter().map(told).collect())
+        .collect();
+    connections.sort();
+    connections
 }
 
 fn name(call: &Call) -> String {
@@ -112,7 +193,25 @@ fn whole(call: &Call, number: &mut impl FnMut(u32) -> usize, meaning: &str) -> S
 /// Fails the test at the first thread, and its first call, in which two traces differ.
 #[track_caller]
 pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace)) {
-    let (mut ours, mut theirs) = (threads(left.1, detail), threads(right.1, detail));
+    assert_same(
+        "threads",
+        (left.0, threads(left.1, detail), left.1),
+        (right.0, threads(right.1, detail)),
+    );
+}
+
+/// Fails the test at the first connection, and its first step, in which two traces differ.
+#[track_caller]
+pub fn assert_same_connections(left: (&str, &Trace), right: (&str, &Trace)) {
+    let (ours, theirs) = (connections(left.1), connections(right.1));
+    assert!(!ours.is_empty(), "no connections{}", left.1);
+    assert_same("connections", (left.0, ours, left.1), (right.0, theirs));
+}
+
+/// Fails the test unless both have the same sequences, in any order.
+#[track_caller]
+fn assert_same(what: &str, left: (&str, Sequences, &Trace), right: (&str, Sequences)) {
+    let (mut ours, mut theirs) = (left.1, right.1);
     // What both have is not worth a look.
     ours.retain(
         |thread| match theirs.iter().position(|other| other == thread) {
@@ -140,14 +239,14 @@ pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace))
             .collect::<String>()
     };
     panic!(
-        "threads told differently: {} under {} and {} under {}; the first of them, at its call {at}:\n{1}:\n{}{3}:\n{}\nthe trace under {1}:{}",
+        "{what} told differently: {} under {} and {} under {}; the first of them, at its call {at}:\n{1}:\n{}{3}:\n{}\nthe trace under {1}:{}",
         ours.len(),
         left.0,
         theirs.len(),
         right.0,
         around(one),
         around(other),
-        left.1
+        left.2
     );
 }
 

@@ -58,17 +58,25 @@ pub fn is_root() -> bool {
 
 /// The path of an installed program; one that is missing fails the test by name.
 pub fn installed(name: &str) -> PathBuf {
+    if_installed(name).unwrap_or_else(|| {
+        panic!("{name} is not installed: tests/run installs what the tests trace")
+    })
+}
+
+/// The path of a program that tests/run does not install, if it is there; a line says that it is not.
+pub fn if_installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Servers are where an ordinary user's PATH does not lead.
-    std::env::split_paths(&path)
+    let found = std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(name))
         .find(|file| {
             nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
-        })
-        .unwrap_or_else(|| {
-            panic!("{name} is not installed: tests/run installs what the tests trace")
-        })
+        });
+    if found.is_none() {
+        eprintln!("{name} is not installed");
+    }
+    found
 }
 
 /// A command with the environment that all tests share: UTF-8, no colours wished for or forbidden, no proxies.
@@ -101,6 +109,23 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         });
     }
     command
+}
+
+/// A command as an ordinary user (nobody), whoever we are.
+pub fn as_ordinary_user(program: impl AsRef<OsStr>) -> Command {
+    if !is_root() {
+        return command(program);
+    }
+    let mut setpriv = command(installed("setpriv"));
+    setpriv
+        .args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+        ])
+        .arg(program.as_ref());
+    setpriv
 }
 
 /// `sockstrace OPTIONS -- PROGRAM`.

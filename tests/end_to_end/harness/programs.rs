@@ -1,7 +1,7 @@
 //! The small C programs of tests/programs, compiled once.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{command, installed, place, run};
 
@@ -54,14 +54,35 @@ fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     target
 }
 
+/// A program for an interpreter, as it lies in tests/programs.
+pub fn script(name: &str) -> PathBuf {
+    sources().join(name)
+}
+
+/// A directory with the classes of a Java program, built from its source by this compiler.
+pub fn java_classes(javac: &Path, name: &str) -> PathBuf {
+    let source = sources().join(format!("{name}.java"));
+    let target = built().join(format!("{name}-java-{}", hash_of(&source)));
+    build(&target, |partial| {
+        let mut javac = command(javac);
+        javac.arg("-d").arg(partial).arg(&source);
+        javac
+    });
+    target
+}
+
+fn hash_of(source: &Path) -> String {
+    let code =
+        std::fs::read(source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+    let mut hasher = DefaultHasher::new();
+    code.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// A Go program, built from its source.
 pub fn go_program(name: &str) -> PathBuf {
     let source = sources().join(format!("{name}.go"));
-    let code =
-        std::fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
-    let mut hasher = DefaultHasher::new();
-    code.hash(&mut hasher);
-    let target = built().join(format!("{name}-go-{:016x}", hasher.finish()));
+    let target = built().join(format!("{name}-go-{}", hash_of(&source)));
     build(&target, |partial| {
         let mut go = command(installed("go"));
         go.args(["build", "-o"]).arg(partial).arg(&source);
@@ -75,7 +96,7 @@ pub fn go_program(name: &str) -> PathBuf {
 }
 
 /// Builds a file under a name of its own and renames it: tests that run side by side never see half of it.
-fn build(target: &std::path::Path, compiler: impl Fn(&std::path::Path) -> std::process::Command) {
+fn build(target: &Path, compiler: impl Fn(&Path) -> std::process::Command) {
     if target.exists() {
         return;
     }

@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::process::Command;
 
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
 
-use super::{Job, poll};
+use super::{Job, command, installed, poll};
 
 /// A TCP server on a thread: each connection is handled by `serve`, one after the other. It lives as long as the tests do.
 pub fn tcp(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
@@ -133,6 +134,27 @@ impl Port {
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number)
     }
+}
+
+/// Starts a web server (Python's) for the files of a directory; which port it got.
+pub fn files(root: &Path) -> (Job, u16) {
+    let mut python = command(installed("python3"));
+    python
+        .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"])
+        .current_dir(root);
+    let server = Job::start(python);
+    let port = announced_port(&server);
+    (server, port)
+}
+
+/// The port of which Python's web server tells.
+#[track_caller]
+pub fn announced_port(server: &Job) -> u16 {
+    server.until("a port", || {
+        let output = server.stdout().text();
+        let rest = output.split(" port ").nth(1)?;
+        rest.split(' ').next()?.parse().ok()
+    })
 }
 
 /// What makes a redis-server listen on that port of loopback and write nothing.

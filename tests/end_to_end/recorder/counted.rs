@@ -1,10 +1,10 @@
 //! Programs that count their own calls, byte by byte and descriptor by descriptor: the trace must come to the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::harness::alike::WHOLE;
 use crate::harness::programs::{library, program};
-use crate::harness::{RECORDERS, Trace, text, traced, unharmed_under, untraced};
+use crate::harness::{Outcome, RECORDERS, Trace, text, traced, untraced};
 
 /// What is counted of the calls of one name on one descriptor.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,9 +57,10 @@ enum Signals {
 
 /// What the trace says of calls of the names that the program counts.
 fn told(trace: &Trace, signals: Signals, ours: &Tallies) -> Tallies {
+    let names: HashSet<&str> = ours.keys().map(|(name, _)| name.as_str()).collect();
     let mut tallies = Tallies::new();
     for call in &trace.calls {
-        if !ours.keys().any(|(name, _)| *name == call.name) {
+        if !names.contains(call.name.as_str()) {
             continue;
         }
         let error = match call.result.split_once(' ') {
@@ -116,23 +117,54 @@ fn assert_told(engine: &str, counted: &Tallies, trace: &Trace, signals: Signals)
     );
 }
 
-/// A program counts its calls, alone and under each engine; its traces, which must tell the same.
+/// Fails the test unless the trace tells that as many bytes came out of a pair of sockets as went in, where the program says so: also in
+/// calls from which their thread did not come back.
 #[track_caller]
-fn counts_like<P: AsRef<std::ffi::OsStr>>(signals: Signals, words: &[P]) -> Vec<Trace> {
-    counted(&untraced(words).exited(0).stdout.text());
+fn assert_conserved(engine: &str, output: &str, told: &Tallies, trace: &Trace) {
+    for line in output.lines() {
+        let Some(pair) = line.strip_prefix("conserved ") else {
+            continue;
+        };
+        let sum = |fd: &str, names: [&str; 4]| {
+            let fd = fd.parse().unwrap_or_else(|_| panic!("{line:?}"));
+            let tallies = names.map(|name| told.get(&(name.to_owned(), fd)));
+            tallies.iter().flatten().map(|tally| tally.sum).sum::<i64>()
+        };
+        let (from, to) = pair.split_once(' ').expect("two descriptors");
+        let sent = sum(from, ["write", "writev", "sendto", "sendmsg"]);
+        let received = sum(to, ["read", "readv", "recvfrom", "recvmsg"]);
+        assert_eq!(sent, received, "{line} under --engine {engine}{trace}");
+    }
+}
+
+/// What a program says beside its counts.
+fn said(output: &str) -> String {
+    let lines = output.lines().filter(|line| !line.starts_with("counted "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// A program counts its calls, alone and under each engine; what it said under each, and its trace, which must tell the same.
+#[track_caller]
+fn counts_like(signals: Signals, words: &[&str]) -> Vec<(Outcome, Trace)> {
+    let alone = untraced(words).exited(0).stdout.text();
+    assert!(!counted(&alone).is_empty());
     let each = RECORDERS.iter().map(|engine| {
         let options = [&["--engine", engine][..], &WHOLE].concat();
         let (outcome, trace) = traced(&options, words);
-        let output = outcome.exited(0).stdout.text();
-        assert_told(engine, &counted(&output), &trace, signals);
-        trace
+        let outcome = outcome.exited(0);
+        let output = outcome.stdout.text();
+        assert_eq!(said(&output), said(&alone), "--engine {engine}{trace}");
+        let counted = counted(&output);
+        assert_told(engine, &counted, &trace, signals);
+        assert_conserved(engine, &output, &told(&trace, signals, &counted), &trace);
+        (outcome, trace)
     });
     each.collect()
 }
 
 /// The same of one of tests/programs with these arguments.
 #[track_caller]
-fn counts(name: &str, arguments: &[&str]) -> Vec<Trace> {
+pub fn counts(name: &str, arguments: &[&str]) -> Vec<(Outcome, Trace)> {
     let program = program(name);
     let words = [&[text(&program)], arguments].concat();
     counts_like(Signals::Restart, &words)
@@ -175,7 +207,7 @@ fn calls_that_handlers_jump_out_of() {
 #[test]
 fn children_of_a_busy_parent() {
     for how in ["fork", "vfork", "spawn", "memory"] {
-        for trace in counts("counted_forks", &[how]) {
+        for (_, trace) in counts("counted_forks", &[how]) {
             trace.lacks("FILE");
         }
     }
@@ -200,7 +232,7 @@ fn code_that_comes_and_goes() {
         library("site", "-DSYSCALL_AT=0"),
         library("site", "-DSYSCALL_AT=3"),
     );
-    for trace in counts("counted_code", &["libraries", text(&one), text(&other)]) {
+    for (_, trace) in counts("counted_code", &["libraries", text(&one), text(&other)]) {
         assert_eq!(trace.named("write").count(), 16 * 40, "{trace}");
     }
     counts("counted_code", &["rewritten"]);
@@ -209,13 +241,11 @@ fn code_that_comes_and_goes() {
 #[test]
 fn code_that_lies_in_files_or_has_two_addresses() {
     for (how, same) in [("mapped", 4), ("doubled", 0)] {
-        let program = program("counted_code");
-        let words = [text(&program), how];
-        counts_like(Signals::Restart, &words);
-        let (outcome, _) = unharmed_under(&RECORDERS, &[], &words);
-        let output = outcome.exited(0).stdout.text();
-        assert!(!output.contains("changed"), "{output}");
-        assert_eq!(output.matches("is as it was").count(), same, "{output}");
+        for (outcome, _) in counts("counted_code", &[how]) {
+            let output = outcome.stdout.text();
+            assert!(!output.contains("changed"), "{output}");
+            assert_eq!(output.matches("is as it was").count(), same, "{output}");
+        }
     }
 }
 
@@ -232,7 +262,7 @@ fn numbers_that_are_passed_on_and_closed() {
 #[track_caller]
 fn never_a_files_bytes(ways: &[&str]) {
     for how in ways {
-        for trace in counts("counted_numbers", &[how]) {
+        for (_, trace) in counts("counted_numbers", &[how]) {
             trace.lacks("FILE");
         }
     }
