@@ -9,7 +9,7 @@ use crate::cli::{self, Options};
 use crate::demo::{self, Servers};
 use crate::destination::Place;
 use crate::output::Output;
-use crate::story::{self, Story};
+use crate::story::{self, Story, What};
 use crate::syscall::{Limits, Selection};
 use crate::tracer::alarm::block_signals;
 use crate::tracer::event::{Event, Notice, Status};
@@ -19,6 +19,9 @@ use crate::{front, showing};
 
 /// How often the story is asked what is still waited for.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How many events that wait already are told before the clock is looked at again.
+const UNTIMED: u32 = 64;
 
 /// Why a run failed, by no fault of the program's.
 #[derive(Debug)]
@@ -111,11 +114,16 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     }
     let (outbox, inbox) = queue(keep_step, trace.alarm.clone());
     let (clock, began) = (trace.clock(), trace.began);
-    let story = Story::new(story_options(&options));
+    let told = story_options(&options);
+    let inbox = inbox.needing({
+        let told = told.clone();
+        move |event| told.need_arguments(event)
+    });
     let name = place_name(&options.destination);
     let narrator = thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || {
+            let story = Story::new(told);
             let output = showing::output(&options, place, began, explain);
             narrate(inbox, story, output, clock)
         })
@@ -199,42 +207,54 @@ fn story_options(options: &Options) -> story::Options {
         shown: options.trace.clone(),
         named: named(options),
         follow: options.follow,
+        shows_folded: !options.statuses.contains(&cli::Status::Successful),
     }
 }
 
 /// Story and output, until the tracer has ended or the output fails.
 fn narrate(
-    inbox: Inbox,
+    mut inbox: Inbox,
     mut story: Story,
     mut output: Box<dyn Output>,
     clock: Clock,
 ) -> io::Result<()> {
     let mut waits_since = 0;
+    let mut said = Vec::new();
+    let mut in_a_row = 0;
     loop {
-        let event = match inbox.next_now().or_else(|| inbox.next_gathered()) {
-            Some(event) => Some(event),
-            None => {
-                output.flush()?;
-                match inbox.next(TICK) {
-                    Ok(event) => event,
-                    Err(_closed) => break,
-                }
-            }
-        };
-        let now = clock.now();
-        if now >= waits_since + TICK.as_nanos() as u64 {
-            waits_since = now;
-            for told in story.tick(now) {
-                output.show(&told)?;
-            }
+        let mut event = inbox.next_now();
+        in_a_row += 1;
+        if event.is_none() {
+            in_a_row = 0;
+            event = inbox.next_gathered();
+        }
+        if event.is_none() {
             output.flush()?;
+            match inbox.next(TICK) {
+                Ok(came) => event = came,
+                Err(_closed) => break,
+            }
+        }
+        if in_a_row % UNTIMED == 0 {
+            let now = clock.now();
+            if now >= waits_since + TICK.as_nanos() as u64 {
+                waits_since = now;
+                for told in story.tick(now) {
+                    output.show(&told)?;
+                }
+                output.flush()?;
+            }
         }
         if let Some(Event::Notice(Notice::Engine(text))) = &event {
             complain(&format!("engine: {text}"));
             inbox.done();
         } else if let Some(event) = event {
-            for told in story.tell(event) {
+            story.tell_into(event, &mut said);
+            for told in said.drain(..) {
                 output.show(&told)?;
+                if let What::Call(event) = told.what {
+                    inbox.reuse(event);
+                }
             }
             if inbox.in_step() {
                 output.flush()?;

@@ -1,56 +1,108 @@
 //! Socket addresses as people write them.
 
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
 use super::escape::Escape;
+use super::number::{decimal, signed};
 use crate::syscall::SockAddr;
 
-/// `93.184.216.34:80`, `[::1]:80`, `"/run/x.sock"`, `@"abstract"` …
-pub fn write(address: &SockAddr, escape: Escape) -> String {
+/// Adds `93.184.216.34:80`, `[::1]:80`, `"/run/x.sock"`, `@"abstract"` …
+pub fn write(out: &mut String, address: &SockAddr, escape: Escape) {
     match address {
-        SockAddr::Inet { ip, port } => format!("{ip}:{port}"),
-        SockAddr::Inet6 {
-            ip, port, scope: 0, ..
-        } => format!("[{ip}]:{port}"),
+        SockAddr::Inet { ip, port } => {
+            dotted(out, *ip);
+            self::port(out, *port);
+        }
         SockAddr::Inet6 {
             ip, port, scope, ..
-        } => format!("[{ip}%{scope}]:{port}"),
-        SockAddr::UnixPath(path) => escape.quoted(path, false),
-        SockAddr::UnixAbstract(name) => format!("@{}", escape.quoted(name, false)),
-        SockAddr::UnixUnnamed => "unix unnamed".into(),
-        SockAddr::Netlink { pid: 0, groups: 0 } => "netlink kernel".into(),
-        SockAddr::Netlink { pid, groups: 0 } => format!("netlink pid {pid}"),
-        SockAddr::Netlink { pid, groups } => format!("netlink pid {pid} groups {groups:#x}"),
+        } => {
+            write!(out, "[{ip}").expect("a String takes all");
+            if *scope != 0 {
+                out.push('%');
+                decimal(out, (*scope).into());
+            }
+            out.push(']');
+            self::port(out, *port);
+        }
+        SockAddr::UnixPath(path) => escape.quoted(out, path, false),
+        SockAddr::UnixAbstract(name) => {
+            out.push('@');
+            escape.quoted(out, name, false);
+        }
+        SockAddr::UnixUnnamed => out.push_str("unix unnamed"),
+        SockAddr::Netlink { pid: 0, groups: 0 } => out.push_str("netlink kernel"),
+        SockAddr::Netlink { pid, groups } => {
+            out.push_str("netlink pid ");
+            decimal(out, (*pid).into());
+            if *groups != 0 {
+                write!(out, " groups {groups:#x}").expect("a String takes all");
+            }
+        }
         SockAddr::Packet {
             protocol,
             ifindex,
             address,
             ..
         } => {
-            let hardware: Vec<_> = address.iter().map(|byte| format!("{byte:02x}")).collect();
-            let hardware = if hardware.is_empty() {
-                String::new()
-            } else {
-                format!(" {}", hardware.join(":"))
-            };
-            format!("packet {protocol:#06x} interface {ifindex}{hardware}")
+            write!(out, "packet {protocol:#06x} interface ").expect("a String takes all");
+            signed(out, (*ifindex).into());
+            if !address.is_empty() {
+                out.push(' ');
+                bytes(out, address, ":");
+            }
         }
-        SockAddr::Vsock { cid, port } => match *cid {
-            u32::MAX => format!("vsock any:{port}"),
-            cid => format!("vsock {cid}:{port}"),
-        },
-        SockAddr::Other { family: 0, .. } => "AF_UNSPEC".into(),
-        SockAddr::Other { family, bytes } => {
-            let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("family {family} [{}]", bytes.join(" "))
+        SockAddr::Vsock { cid, port } => {
+            out.push_str("vsock ");
+            match *cid {
+                u32::MAX => out.push_str("any"),
+                cid => decimal(out, cid.into()),
+            }
+            out.push(':');
+            decimal(out, (*port).into());
+        }
+        SockAddr::Other { family: 0, .. } => out.push_str("AF_UNSPEC"),
+        SockAddr::Other {
+            family,
+            bytes: rest,
+        } => {
+            out.push_str("family ");
+            decimal(out, (*family).into());
+            out.push_str(" [");
+            bytes(out, rest, " ");
+            out.push(']');
         }
     }
 }
 
 /// The same for a local end: a wildcard address says nothing but its port, `:80`.
-pub fn local(address: &SockAddr, escape: Escape) -> String {
+pub fn local(out: &mut String, address: &SockAddr, escape: Escape) {
     match address {
-        SockAddr::Inet { ip, port } if ip.is_unspecified() => format!(":{port}"),
-        SockAddr::Inet6 { ip, port, .. } if ip.is_unspecified() => format!(":{port}"),
-        other => write(other, escape),
+        SockAddr::Inet { ip, port } if ip.is_unspecified() => self::port(out, *port),
+        SockAddr::Inet6 { ip, port, .. } if ip.is_unspecified() => self::port(out, *port),
+        other => write(out, other, escape),
+    }
+}
+
+fn dotted(out: &mut String, ip: Ipv4Addr) {
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push('.');
+        }
+        decimal(out, octet.into());
+    }
+}
+
+fn port(out: &mut String, port: u16) {
+    out.push(':');
+    decimal(out, port.into());
+}
+
+/// Bytes in base 16.
+fn bytes(out: &mut String, bytes: &[u8], between: &str) {
+    for (at, byte) in bytes.iter().enumerate() {
+        let between = if at > 0 { between } else { "" };
+        write!(out, "{between}{byte:02x}").expect("a String takes all");
     }
 }
 
@@ -108,8 +160,12 @@ mod tests {
                 "family 31 [01 02]",
             ),
         ] {
-            assert_eq!(write(&address, Escape::default()), expected);
+            let mut out = String::new();
+            write(&mut out, &address, Escape::default());
+            assert_eq!(out, expected);
         }
-        assert_eq!(local(&inet6("::", 0), Escape::default()), ":80");
+        let mut out = String::new();
+        local(&mut out, &inet6("::", 0), Escape::default());
+        assert_eq!(out, ":80");
     }
 }

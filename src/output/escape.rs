@@ -26,35 +26,27 @@ pub struct Escape {
 }
 
 impl Escape {
-    /// A string in quotes, as strace writes it; `cut` if more bytes follow, so that half a character at the end is left out.
-    pub fn quoted(self, bytes: &[u8], cut: bool) -> String {
-        let mut out = String::with_capacity(bytes.len() + 2);
+    /// Adds a string in quotes, as strace writes it; `cut` if more bytes follow, so that half a character at the end is left out.
+    pub fn quoted(self, out: &mut String, bytes: &[u8], cut: bool) {
         out.push('"');
-        self.write(&mut out, bytes, cut, '"');
+        self.write(out, bytes, cut, b'"');
         out.push('"');
-        out
     }
 
-    /// A name without quotes: comm, paths in sentences.
-    pub fn bare(self, bytes: &[u8]) -> String {
+    /// Adds a name without quotes: comm, paths in sentences.
+    pub fn bare(self, out: &mut String, bytes: &[u8]) {
+        let hex = Hex::No;
+        Self { hex, ..self }.write(out, bytes, false, b'\\');
+    }
+
+    /// The same by itself.
+    pub fn name(self, bytes: &[u8]) -> String {
         let mut out = String::with_capacity(bytes.len());
-        Self {
-            hex: Hex::No,
-            ..self
-        }
-        .write(&mut out, bytes, false, '\\');
+        self.bare(&mut out, bytes);
         out
     }
 
-    fn write(self, out: &mut String, bytes: &[u8], cut: bool, quote: char) {
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && ![b'\\', quote as u8].contains(byte);
-        if self.hex != Hex::All
-            && bytes.iter().all(plain)
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            out.push_str(text);
-            return;
-        }
+    fn write(self, out: &mut String, bytes: &[u8], cut: bool, quote: u8) {
         let whole = match self.hex {
             Hex::All => true,
             Hex::Strings => !bytes
@@ -66,37 +58,30 @@ impl Escape {
             bytes.iter().for_each(|byte| hex(out, *byte));
             return;
         }
-        if self.unicode
-            && self.hex == Hex::No
-            && let Some(text) = text(bytes, cut)
-        {
-            let mut buffer = [0; 4];
-            let mut rest = text.chars().peekable();
-            while let Some(c) = rest.next() {
-                if c.is_ascii() || !is_printable(c) {
-                    let next = rest
-                        .peek()
-                        .copied()
-                        .filter(char::is_ascii)
-                        .map(|next| next as u8);
-                    let encoded = c.encode_utf8(&mut buffer).as_bytes();
-                    let (last, first) = encoded.split_last().expect("a character has bytes");
-                    first
-                        .iter()
-                        .for_each(|byte| self.byte(out, *byte, None, quote));
-                    self.byte(out, *last, next, quote);
-                } else {
+        let unicode = self.unicode && self.hex == Hex::No;
+        let text = unicode.then(|| text(bytes, cut)).flatten();
+        let bytes = text.map_or(bytes, str::as_bytes);
+        let mut at = 0;
+        while at < bytes.len() {
+            let plain = &bytes[at..at + plain_prefix(&bytes[at..], quote)];
+            out.push_str(std::str::from_utf8(plain).unwrap_or_default());
+            at += plain.len();
+            let Some(byte) = bytes.get(at) else { break };
+            let shown = text.and_then(|text| text.get(at..)?.chars().next());
+            match shown.filter(|c| !c.is_ascii() && is_printable(*c)) {
+                Some(c) => {
                     out.push(c);
+                    at += c.len_utf8();
+                }
+                None => {
+                    at += 1;
+                    self.byte(out, *byte, bytes.get(at).copied(), quote);
                 }
             }
-            return;
-        }
-        for (at, byte) in bytes.iter().enumerate() {
-            self.byte(out, *byte, bytes.get(at + 1).copied(), quote);
         }
     }
 
-    fn byte(self, out: &mut String, byte: u8, next: Option<u8>, quote: char) {
+    fn byte(self, out: &mut String, byte: u8, next: Option<u8>, quote: u8) {
         match byte {
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
@@ -105,18 +90,33 @@ impl Escape {
             b'\x0c' => out.push_str("\\f"),
             b'\\' => out.push_str("\\\\"),
             b' '..=b'~' => {
-                if byte == quote as u8 {
+                if byte == quote {
                     out.push('\\');
                 }
                 out.push(byte as char);
             }
             _ if self.hex == Hex::Characters => hex(out, byte),
             // Octal as short as the next character allows, as strace has it.
-            _ if matches!(next, Some(b'0'..=b'7')) => {
-                write!(out, "\\{byte:03o}").expect("a String takes all")
+            _ => {
+                out.push('\\');
+                let long = matches!(next, Some(b'0'..=b'7'));
+                for (shift, least) in [(6, 0o100), (3, 0o10), (0, 0)] {
+                    if long || byte >= least {
+                        out.push(char::from(b'0' + (byte >> shift & 7)));
+                    }
+                }
             }
-            _ => write!(out, "\\{byte:o}").expect("a String takes all"),
         }
+    }
+}
+
+/// How many bytes from the first on are written as they are.
+fn plain_prefix(bytes: &[u8], quote: u8) -> usize {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'\\') & (byte != quote);
+    // Without a branch for each byte where all of them are.
+    match bytes.iter().fold(true, |all, byte| all & plain(*byte)) {
+        true => bytes.len(),
+        false => bytes.iter().take_while(|byte| plain(**byte)).count(),
     }
 }
 
@@ -155,11 +155,19 @@ mod tests {
         hex: Hex::No,
     };
 
+    impl Escape {
+        fn quotes(self, bytes: &[u8], cut: bool) -> String {
+            let mut out = String::new();
+            self.quoted(&mut out, bytes, cut);
+            out
+        }
+    }
+
     #[test]
     fn writes_as_strace_does() {
         let bytes = b"ab\xc3\xa9c\x017\0\x1bx\"\\\t";
         assert_eq!(
-            PLAIN.quoted(bytes, false),
+            PLAIN.quotes(bytes, false),
             r#""ab\303\251c\0017\0\33x\"\\\t""#
         );
         let characters = Escape {
@@ -167,43 +175,43 @@ mod tests {
             ..UNICODE
         };
         assert_eq!(
-            characters.quoted(b"ab\xc3\xa9c\x017", false),
+            characters.quotes(b"ab\xc3\xa9c\x017", false),
             r#""ab\xc3\xa9c\x017""#
         );
         let strings = Escape {
             hex: Hex::Strings,
             ..UNICODE
         };
-        assert_eq!(strings.quoted(b"a\n", false), r#""a\n""#);
-        assert_eq!(strings.quoted(b"a\x01", false), r#""\x61\x01""#);
+        assert_eq!(strings.quotes(b"a\n", false), r#""a\n""#);
+        assert_eq!(strings.quotes(b"a\x01", false), r#""\x61\x01""#);
         assert_eq!(
             Escape {
                 hex: Hex::All,
                 ..UNICODE
             }
-            .quoted(b"a", false),
+            .quotes(b"a", false),
             r#""\x61""#
         );
     }
 
     #[test]
     fn text_stays_text_and_nothing_moves_the_cursor() {
-        assert_eq!(UNICODE.quoted("연결 é".as_bytes(), false), "\"연결 é\"");
-        assert_eq!(UNICODE.quoted(&"연결".as_bytes()[..5], true), "\"연\"");
+        assert_eq!(UNICODE.quotes("연결 é".as_bytes(), false), "\"연결 é\"");
+        assert_eq!(UNICODE.quotes(&"연결".as_bytes()[..5], true), "\"연\"");
         assert_eq!(
-            UNICODE.quoted(&"연결".as_bytes()[..5], false),
+            UNICODE.quotes(&"연결".as_bytes()[..5], false),
             r#""\354\227\260\352\262""#
         );
         // C1, DEL, right-to-left override, zero-width space, byte order mark, a combining accent.
         assert_eq!(
-            UNICODE.quoted(
+            UNICODE.quotes(
                 "a\u{9b}\u{7f}\u{202e}\u{200b}\u{feff}e\u{301}".as_bytes(),
                 false
             ),
             r#""a\302\233\177\342\200\256\342\200\213\357\273\277e\314\201""#
         );
         assert_eq!(
-            UNICODE.bare("a\u{1b}]0;x\u{7}b c".as_bytes()),
+            UNICODE.name("a\u{1b}]0;x\u{7}b c".as_bytes()),
             "a\\33]0;x\\7b c"
         );
     }
@@ -212,7 +220,7 @@ mod tests {
         #[test]
         fn no_byte_controls_the_terminal(bytes: Vec<u8>, unicode: bool, cut: bool, hex in 0usize..4) {
             let escape = Escape { unicode, hex: [Hex::No, Hex::Characters, Hex::Strings, Hex::All][hex] };
-            for written in [escape.quoted(&bytes, cut), escape.bare(&bytes)] {
+            for written in [escape.quotes(&bytes, cut), escape.name(&bytes)] {
                 prop_assert!(written.chars().all(|c| !c.is_control() && (unicode || c.is_ascii()) && is_printable_or_quote(c)));
             }
         }
@@ -220,7 +228,7 @@ mod tests {
         /// What is written in octal can be read back: nothing is lost, nothing is ambiguous.
         #[test]
         fn octal_reads_back(bytes: Vec<u8>) {
-            prop_assert_eq!(unquote(&PLAIN.quoted(&bytes, false)), bytes);
+            prop_assert_eq!(unquote(&PLAIN.quotes(&bytes, false)), bytes);
         }
     }
 

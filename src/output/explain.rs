@@ -1,6 +1,6 @@
 //! A sentence for each stage when it first comes, for people who see a connection for the first time. Numbers are those of the call.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 
 use super::address;
 use super::escape::Escape;
@@ -20,7 +20,7 @@ enum Topic {
 /// Remembers what was explained.
 #[derive(Debug, Default)]
 pub struct Explain {
-    explained: HashSet<Topic>,
+    explained: FxHashSet<Topic>,
     /// Whether it was said where our own port comes from.
     own_port: bool,
 }
@@ -132,11 +132,12 @@ fn datagrams(
         Stage::Send => {
             let payload = event.call.payload();
             let name = question(&payload.first()?.bytes)?;
-            let server = address::write(conversation.peer.as_ref()?, escape);
+            let mut server = String::new();
+            address::write(&mut server, conversation.peer.as_ref()?, escape);
             format!(
                 "Machines are found by addresses, not by names. So the program first asks the name server {server} for the address of {}: \
                  one packet out, and one back if all goes well. The stack itself knows no names.",
-                escape.bare(&name)
+                escape.name(&name)
             )
         }
         Stage::Receive if event.call.outcome.value()? > 0 => {

@@ -3,13 +3,15 @@
 //! By default what a reader does not miss is left out: the length of an address that is shown, flags of 0 and NULLs at the end,
 //! empty fields of a msghdr, the iov_len of an iovec. `-v` writes all of it.
 
-use unicode_width::UnicodeWidthStr;
+use std::fmt::Write;
 
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
+use super::layout::columns;
+use super::number::{decimal, signed};
 use crate::syscall::names::file;
-use crate::syscall::{Call, Data, Names, Outcome, Role, Value, errno};
+use crate::syscall::{Arg, Call, Data, Names, Outcome, Role, Value, errno};
 use crate::tracer::event::{CallEvent, Descriptor};
 
 /// How calls are written.
@@ -31,276 +33,331 @@ pub struct Grammar {
 
 impl Grammar {
     /// The name with its arguments, `)` included.
-    pub fn call(&self, event: &CallEvent) -> String {
-        if self.raw {
-            return raw(&event.call);
-        }
-        let args = self
-            .kept(&event.call)
-            .map(|value| self.argument(event, value));
-        format!(
-            "{}({})",
-            event.call.name(),
-            args.collect::<Vec<_>>().join(", ")
-        )
+    pub fn call(&self, out: &mut String, event: &CallEvent) {
+        self.made(out, event, usize::MAX);
     }
 
     /// The same for a call that hasn't come back, without the arguments that only its return will fill.
-    pub fn waiting(&self, event: &CallEvent) -> String {
-        let call = &event.call;
-        if self.raw {
-            return raw(call);
-        }
-        let known = match call.row.role {
-            _ if self.verbose => usize::MAX,
-            Role::Receive | Role::Accept => 1,
+    pub fn waiting(&self, out: &mut String, event: &CallEvent) {
+        let known = match event.call.row.role {
+            Role::Receive | Role::Accept if !self.verbose => 1,
             _ => usize::MAX,
         };
-        let args = self
-            .kept(call)
-            .take(known)
-            .map(|value| self.argument(event, value));
-        format!("{}({})", call.name(), args.collect::<Vec<_>>().join(", "))
+        self.made(out, event, known);
+    }
+
+    /// A call with at most so many of its arguments.
+    fn made(&self, out: &mut String, event: &CallEvent, known: usize) {
+        let call = &event.call;
+        out.push_str(call.name());
+        out.push('(');
+        if self.raw {
+            let registers = call.raw.args.iter().take(call.args.len());
+            list(out, registers, |out, register| hex(out, *register));
+        } else {
+            let args = self.kept(call).take(known);
+            list(out, args, |out, value| self.argument(out, event, value));
+        }
+        out.push(')');
     }
 
     /// The result: `= 5`, `= -1 ECONNREFUSED (Connection refused)`, `= ?`. `brief` leaves the words in parentheses to the meaning.
-    pub fn outcome(&self, event: &CallEvent, brief: bool) -> String {
+    pub fn outcome(&self, out: &mut String, event: &CallEvent, brief: bool) {
         let call = &event.call;
         match call.outcome {
-            Outcome::Unfinished => "= ?".into(),
-            Outcome::Error(errno) => match restart(errno) {
-                Some(words) if !brief => format!("= ? {} ({words})", errno_name(errno)),
-                Some(_) => format!("= ? {}", errno_name(errno)),
-                None if brief => format!("= -1 {}", errno_name(errno)),
-                None => format!("= -1 {}", failure(errno)),
-            },
+            Outcome::Unfinished => out.push_str("= ?"),
+            Outcome::Error(errno) => {
+                let restart = restart(errno);
+                out.push_str(if restart.is_some() { "= ? " } else { "= -1 " });
+                match restart {
+                    _ if brief => errno_name(out, errno),
+                    None => failure(out, errno),
+                    Some(words) => {
+                        errno_name(out, errno);
+                        out.push_str(" (");
+                        out.push_str(words);
+                        out.push(')');
+                    }
+                }
+            }
             Outcome::Value(value) => match returned_flags(call) {
                 Some(names) if value > 0 => {
-                    format!("= {value:#x} (flags {})", flags(names, value as u64))
+                    write!(out, "= {value:#x} (flags ").expect("a String takes all");
+                    flags(out, names, value as u64);
+                    out.push(')');
                 }
-                _ => format!("= {value}{}", self.ready(call)),
+                _ => {
+                    out.push_str("= ");
+                    signed(out, value);
+                    self.ready(out, call);
+                }
             },
         }
     }
 
     /// What poll(2) and select(2) found, as strace adds it to the result.
-    fn ready(&self, call: &Call) -> String {
+    fn ready(&self, out: &mut String, call: &Call) {
         if call.row.role != Role::Poll || call.outcome.value() == Some(0) {
-            return String::new();
+            return;
         }
         if let Some(Value::List { items, .. }) = call.arg("fds") {
-            let found: Vec<_> = items
-                .iter()
-                .filter_map(|item| self.reported(item))
-                .collect();
-            return if found.is_empty() {
-                String::new()
-            } else {
-                format!(" ([{}])", found.join(", "))
-            };
+            let mut found = items.iter().filter_map(reported).peekable();
+            if found.peek().is_some() {
+                out.push_str(" ([");
+                list(out, found, |out, (fd, revents)| {
+                    out.push_str("{fd=");
+                    self.value(out, fd);
+                    out.push_str(", revents=");
+                    self.value(out, revents);
+                    out.push('}');
+                });
+                out.push_str("])");
+            }
+            return;
         }
         let sets = [
-            ("readfds", "in"),
-            ("writefds", "out"),
-            ("exceptfds", "except"),
-            ("timeout", "left"),
+            ("readfds", "in "),
+            ("writefds", "out "),
+            ("exceptfds", "except "),
+            ("timeout", "left "),
         ];
-        let found: Vec<_> = sets
-            .iter()
-            .filter_map(|(arg, word)| match call.arg(arg) {
-                Some(Value::Changed(_, after)) if !is_empty(after) => {
-                    Some(format!("{word} {}", self.value(after)))
-                }
-                _ => None,
-            })
-            .collect();
-        if found.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", found.join(", "))
-        }
-    }
-
-    /// A pollfd with anything to report.
-    fn reported(&self, item: &Value) -> Option<String> {
-        let Value::Struct(fields) = item else {
-            return None;
+        let found = |(arg, word)| match call.arg(arg) {
+            Some(Value::Changed(_, after)) if !is_empty(after) => Some((word, &**after)),
+            _ => None,
         };
-        let field = |wanted| {
-            fields
-                .iter()
-                .find(|(name, _)| *name == wanted)
-                .map(|(_, value)| value)
-        };
-        let revents = field("revents")?;
-        if is_zero(revents) {
-            return None;
+        let mut found = sets.into_iter().filter_map(found).peekable();
+        if found.peek().is_some() {
+            out.push_str(" (");
+            list(out, found, |out, (word, after)| {
+                out.push_str(word);
+                self.value(out, after);
+            });
+            out.push(')');
         }
-        Some(format!(
-            "{{fd={}, revents={}}}",
-            self.value(field("fd")?),
-            self.value(revents)
-        ))
     }
 
     /// The arguments that are worth showing.
     fn kept<'a>(&self, call: &'a Call) -> impl Iterator<Item = &'a Value> {
-        let mut kept: Vec<_> = call.args.iter().collect();
-        if !self.verbose {
-            let address = call
-                .args
-                .iter()
-                .any(|arg| matches!(arg.value, Value::Address(_)));
-            kept.retain(|arg| !(address && arg.name == "addrlen"));
-            if matches!(
-                call.row.role,
-                Role::Accept | Role::Connect | Role::Send | Role::Receive
-            ) {
-                while let Some(last) = kept.last() {
+        let mut args = &call.args[..];
+        let is_address = |arg: &Arg| matches!(arg.value, Value::Address(_));
+        let address = !self.verbose && args.iter().any(is_address);
+        let implied = move |arg: &Arg| address && arg.name == "addrlen";
+        let defaults = matches!(
+            call.row.role,
+            Role::Accept | Role::Connect | Role::Send | Role::Receive
+        );
+        if defaults && !self.verbose {
+            let mut left = args.iter().filter(|arg| !implied(arg)).count();
+            while let Some((last, others)) = args.split_last() {
+                if !implied(last) {
                     let null = matches!(last.value, Value::Pointer(0));
                     let zero = matches!(last.name, "flags" | "addrlen") && is_zero(&last.value);
-                    if !null && !zero || kept.len() < 2 {
+                    if !null && !zero || left < 2 {
                         break;
                     }
-                    kept.pop();
+                    left -= 1;
                 }
+                args = others;
             }
         }
-        kept.into_iter().map(|arg| &arg.value)
+        let kept = args.iter().filter(move |arg| !implied(arg));
+        kept.map(|arg| &arg.value)
     }
 
-    fn argument(&self, event: &CallEvent, value: &Value) -> String {
+    fn argument(&self, out: &mut String, event: &CallEvent, value: &Value) {
         match value {
             Value::Fd(fd) => {
+                self.value(out, value);
                 let file = event.descriptors.iter().find_map(|(at, what)| match what {
                     Descriptor::File(path) if at == fd => Some(path),
                     _ => None,
                 });
-                let path = file.map(|path| format!("<{}>", self.escape.bare(&path.bytes)));
-                format!("{}{}", self.value(value), path.unwrap_or_default())
+                if let Some(path) = file {
+                    out.push('<');
+                    self.escape.bare(out, &path.bytes);
+                    out.push('>');
+                }
             }
             // What was found stands behind the result.
-            Value::Changed(before, _) if event.call.row.role == Role::Poll => self.value(before),
-            value => self.value(value),
+            Value::Changed(before, _) if event.call.row.role == Role::Poll => {
+                self.value(out, before)
+            }
+            value => self.value(out, value),
         }
     }
 
     /// One value.
-    pub fn value(&self, value: &Value) -> String {
+    pub fn value(&self, out: &mut String, value: &Value) {
         match value {
-            Value::Fd(libc::AT_FDCWD) => "AT_FDCWD".into(),
-            Value::Fd(fd) => fd.to_string(),
-            Value::Int(number) => number.to_string(),
-            Value::Unsigned(number) => number.to_string(),
-            Value::Hex(number) => format!("{number:#x}"),
-            Value::Octal(0) => "0".into(),
-            Value::Octal(number) => format!("0{number:o}"),
-            Value::Pointer(0) => "NULL".into(),
-            Value::Pointer(address) => format!("{address:#x}"),
+            Value::Fd(libc::AT_FDCWD) => out.push_str("AT_FDCWD"),
+            Value::Fd(fd) => signed(out, (*fd).into()),
+            Value::Int(number) => signed(out, *number),
+            Value::Unsigned(number) => decimal(out, *number),
+            Value::Hex(number) => write!(out, "{number:#x}").expect("a String takes all"),
+            Value::Octal(0) => out.push('0'),
+            Value::Octal(number) => write!(out, "0{number:o}").expect("a String takes all"),
+            Value::Pointer(0) => out.push_str("NULL"),
+            Value::Pointer(address) => write!(out, "{address:#x}").expect("a String takes all"),
             Value::Const(names, number) => match names.get(*number) {
-                Some(name) => name.into(),
-                None => format!("{number:#x} /* {} */", names.prefix),
+                Some(name) => out.push_str(name),
+                None => unknown(out, names, *number),
             },
-            Value::Flags(names, bits) => flags(names, *bits),
-            Value::Address(address) => address::write(address, self.escape),
-            Value::Data(data) => self.string(data, self.data, self.cap),
-            Value::Text(data) => self.string(data, usize::MAX, None),
+            Value::Flags(names, bits) => flags(out, names, *bits),
+            Value::Address(address) => address::write(out, address, self.escape),
+            Value::Data(data) => self.string(out, data, self.data, self.cap),
+            Value::Text(data) => self.string(out, data, usize::MAX, None),
             Value::List { items, more } => {
-                let mut items: Vec<_> = items.iter().map(|item| self.item(item)).collect();
-                if *more {
-                    items.push("...".into());
+                out.push('[');
+                list(out, items, |out, item| self.item(out, item));
+                match (more, items.is_empty()) {
+                    (true, true) => out.push_str("..."),
+                    (true, false) => out.push_str(", ..."),
+                    (false, _) => {}
                 }
-                format!("[{}]", items.join(", "))
+                out.push(']');
             }
-            Value::Struct(fields) => self.structure(fields),
-            Value::Changed(before, after) if before == after => format!("[{}]", self.bare(after)),
+            Value::Struct(fields) => self.structure(out, fields.iter()),
             Value::Changed(before, after) => {
-                format!("[{} => {}]", self.bare(before), self.bare(after))
+                out.push('[');
+                if before != after {
+                    self.bare(out, before);
+                    out.push_str(" => ");
+                }
+                self.bare(out, after);
+                out.push(']');
             }
-            Value::Wrapped(name, inner) => format!("{name}({})", self.value(inner)),
+            Value::Wrapped(name, inner) => {
+                out.push_str(name);
+                out.push('(');
+                self.value(out, inner);
+                out.push(')');
+            }
         }
     }
 
     /// A value without the brackets that a list of one brings along.
-    fn bare(&self, value: &Value) -> String {
+    fn bare(&self, out: &mut String, value: &Value) {
         match value {
-            Value::List { items, more: false } if items.len() == 1 => self.value(&items[0]),
-            value => self.value(value),
+            Value::List { items, more: false } if items.len() == 1 => self.value(out, &items[0]),
+            value => self.value(out, value),
         }
     }
 
-    fn item(&self, item: &Value) -> String {
-        match item {
-            Value::Struct(fields) if !self.verbose => match &fields[..] {
-                // An iovec: its length is that of the data, or of the buffer behind it.
-                [("iov_base", base), ("iov_len", _)] => self.value(base),
-                // A mmsghdr: the message itself, and what became of it.
-                [("msg_hdr", Value::Struct(header)), rest @ ..] => {
-                    self.structure(&[header, rest].concat())
-                }
-                // A pollfd: what came of it stands behind the result.
-                [fd @ ("fd", _), events @ ("events", _), ("revents", _)] => {
-                    self.structure(&[fd.clone(), events.clone()])
-                }
-                fields => self.structure(fields),
-            },
-            Value::Struct(fields)
-                if matches!(&fields[..], [("fd", _), ("events", _), ("revents", _)]) =>
-            {
-                self.structure(&fields[..2])
+    fn item(&self, out: &mut String, item: &Value) {
+        let Value::Struct(fields) = item else {
+            return self.value(out, item);
+        };
+        match &fields[..] {
+            // A pollfd: what came of it stands behind the result.
+            [("fd", _), ("events", _), ("revents", _)] => self.structure(out, fields[..2].iter()),
+            // An iovec: its length is that of the data, or of the buffer behind it.
+            [("iov_base", base), ("iov_len", _)] if !self.verbose => self.value(out, base),
+            // A mmsghdr: the message itself, and what became of it.
+            [("msg_hdr", Value::Struct(header)), rest @ ..] if !self.verbose => {
+                self.structure(out, header.iter().chain(rest));
             }
-            item => self.value(item),
+            fields => self.structure(out, fields.iter()),
         }
     }
 
-    fn structure(&self, fields: &[(&'static str, Value)]) -> String {
-        let message = !self.verbose && fields.iter().any(|(name, _)| *name == "msg_iov");
-        let fields = fields.iter().filter(|(name, value)| {
+    fn structure<'a, I>(&self, out: &mut String, fields: I)
+    where
+        I: Iterator<Item = &'a (&'static str, Value)> + Clone,
+    {
+        let message = !self.verbose && fields.clone().any(|(name, _)| *name == "msg_iov");
+        let fields = fields.filter(|(name, value)| {
             let implied = matches!(*name, "msg_namelen" | "msg_iovlen" | "msg_controllen");
             let empty = matches!(*name, "msg_name" | "msg_control" | "msg_flags")
                 && (is_zero(value) || is_empty(value));
             !(message && (implied || empty))
         });
-        let fields = fields.map(|(name, value)| match value {
-            // Behind no pointer, so without strace's brackets.
-            Value::Changed(before, after) => {
-                format!("{name}={} => {}", self.bare(before), self.bare(after))
+        out.push('{');
+        list(out, fields, |out, (name, value)| {
+            out.push_str(name);
+            out.push('=');
+            match value {
+                // Behind no pointer, so without strace's brackets.
+                Value::Changed(before, after) => {
+                    self.bare(out, before);
+                    out.push_str(" => ");
+                    self.bare(out, after);
+                }
+                value => self.value(out, value),
             }
-            value => format!("{name}={}", self.value(value)),
         });
-        format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        out.push('}');
     }
 
-    fn string(&self, data: &Data, most: usize, cap: Option<usize>) -> String {
+    fn string(&self, out: &mut String, data: &Data, most: usize, cap: Option<usize>) {
         let mut bytes = &data.bytes[..data.bytes.len().min(most)];
         let mut cut = data.len > bytes.len() as u64;
-        let mut text = self.escape.quoted(bytes, cut);
+        let start = out.len();
+        self.escape.quoted(out, bytes, cut);
         if let Some(cap) = cap {
             // Every byte makes at most four columns, so this ends after a few rounds.
-            while text.width() > cap + 2 && !bytes.is_empty() {
-                let over = text.width() - 2 - cap;
+            loop {
+                let over = columns(&out[start..]).saturating_sub(cap + 2);
+                if over == 0 || bytes.is_empty() {
+                    break;
+                }
                 bytes = &bytes[..bytes.len() - over.div_ceil(4).min(bytes.len())];
                 cut = true;
-                text = self.escape.quoted(bytes, cut);
+                out.truncate(start);
+                self.escape.quoted(out, bytes, cut);
             }
         }
         if cut {
-            text.push_str(self.glyphs.cut);
+            out.push_str(self.glyphs.cut);
         }
-        text
+    }
+}
+
+/// Adds items with commas between them.
+fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut add: impl FnMut(&mut String, T),
+) {
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        add(out, item);
+    }
+}
+
+/// The descriptor of a pollfd and what there is to report of it, if there is anything.
+fn reported(item: &Value) -> Option<(&Value, &Value)> {
+    let revents = item.field("revents")?;
+    match is_zero(revents) {
+        true => None,
+        false => Some((item.field("fd")?, revents)),
+    }
+}
+
+/// A number in base 16, 0 without a base.
+fn hex(out: &mut String, number: u64) {
+    match number {
+        0 => out.push('0'),
+        _ => write!(out, "{number:#x}").expect("a String takes all"),
     }
 }
 
 /// `ECONNREFUSED (Connection refused)`.
-pub fn failure(number: i32) -> String {
+pub fn failure(out: &mut String, number: i32) {
     let words = std::io::Error::from_raw_os_error(number).to_string();
-    let words = words.split(" (os error").next().unwrap_or_default();
-    format!("{} ({words})", errno_name(number))
+    errno_name(out, number);
+    out.push_str(" (");
+    out.push_str(words.split(" (os error").next().unwrap_or_default());
+    out.push(')');
 }
 
 /// The errno's name.
-pub fn errno_name(number: i32) -> String {
-    errno::name(number).map_or_else(|| number.to_string(), str::to_string)
+pub fn errno_name(out: &mut String, number: i32) {
+    match errno::name(number) {
+        Some(name) => out.push_str(name),
+        None => signed(out, number.into()),
+    }
 }
 
 /// What the kernel's restart codes say, which no program ever sees (include/linux/errno.h).
@@ -324,19 +381,25 @@ fn returned_flags(call: &Call) -> Option<&'static Names> {
 }
 
 /// Named bits: `A|B|0x40`, `0`, `0x40 /* MSG_??? */`.
-fn flags(names: &Names, bits: u64) -> String {
-    let (mut parts, rest) = names.flags(bits);
-    let unknown = format!("{rest:#x}");
-    if bits == 0 && parts.is_empty() {
-        return "0".into();
+fn flags(out: &mut String, names: &Names, bits: u64) {
+    let start = out.len();
+    let rest = names.each_flag(bits, |name| {
+        if out.len() > start {
+            out.push('|');
+        }
+        out.push_str(name);
+    });
+    match (out.len() > start, rest) {
+        (true, 0) => {}
+        (true, rest) => write!(out, "|{rest:#x}").expect("a String takes all"),
+        (false, _) if bits == 0 => out.push('0'),
+        (false, _) => unknown(out, names, bits),
     }
-    if parts.is_empty() {
-        return format!("{bits:#x} /* {} */", names.prefix);
-    }
-    if rest != 0 {
-        parts.push(&unknown);
-    }
-    parts.join("|")
+}
+
+/// A number that has no name.
+fn unknown(out: &mut String, names: &Names, number: u64) {
+    write!(out, "{number:#x} /* {} */", names.prefix).expect("a String takes all");
 }
 
 fn is_zero(value: &Value) -> bool {
@@ -350,15 +413,4 @@ fn is_zero(value: &Value) -> bool {
 
 fn is_empty(value: &Value) -> bool {
     matches!(value, Value::List { items, more: false } if items.is_empty())
-}
-
-/// A call with as many of its registers as it has arguments.
-fn raw(call: &Call) -> String {
-    let registers = call.raw.args.iter().take(call.args.len());
-    let number = |register: &u64| match register {
-        0 => "0".to_owned(),
-        _ => format!("{register:#x}"),
-    };
-    let args: Vec<_> = registers.map(number).collect();
-    format!("{}({})", call.name(), args.join(", "))
 }

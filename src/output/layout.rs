@@ -5,7 +5,9 @@
 //! that is not enough.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
+use super::number::decimal;
 use colored::{Color, ColoredString, Colorize};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -23,22 +25,83 @@ pub enum Paint {
 }
 
 /// A piece of text with its look.
-pub type Span = (String, Paint);
+type Span<'a> = (&'a str, Paint);
+
+/// Text in pieces, each with its look.
+#[derive(Clone, Debug, Default)]
+pub struct Spans {
+    text: String,
+    /// Where each piece ends, its look, and whether it stays on one line where it can.
+    pieces: Vec<(usize, Paint, bool)>,
+}
+
+impl Spans {
+    /// Forgets them, and keeps their room.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.pieces.clear();
+    }
+
+    /// Adds a piece, as it is written.
+    pub fn add(&mut self, paint: Paint, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.pieces.push((self.text.len(), paint, false));
+    }
+
+    /// Adds a piece that stays on one line where it can, but for what it has in parentheses.
+    pub fn add_unbroken(&mut self, paint: Paint, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.pieces.push((self.text.len(), paint, true));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Span<'_>> + Clone {
+        let mut start = 0;
+        self.pieces.iter().map(move |(end, paint, _)| {
+            let text = &self.text[start..*end];
+            start = *end;
+            (text, *paint)
+        })
+    }
+
+    /// How many columns it takes.
+    fn columns(&self) -> usize {
+        match is_plain(&self.text) {
+            true => self.text.len(),
+            false => self.iter().map(|(text, _)| text.width()).sum(),
+        }
+    }
+
+    /// Each character with its look, for lines that may have to be broken.
+    fn characters(&self) -> Vec<(char, Paint)> {
+        let mut characters = Vec::with_capacity(self.text.len());
+        for ((text, paint), (_, _, unbroken)) in self.iter().zip(&self.pieces) {
+            let whole = match unbroken {
+                true => text.find(" (").unwrap_or(text.len()),
+                false => 0,
+            };
+            characters.extend(text.char_indices().map(|(at, c)| match c {
+                ' ' if at < whole => (UNBROKEN, paint),
+                c => (c, paint),
+            }));
+        }
+        characters
+    }
+}
 
 /// A line before it is laid out.
 pub struct Line<'a> {
     /// The first column, already as wide as it always is.
-    pub time: String,
+    pub time: &'a str,
     /// The process, where there are several.
-    pub who: Option<String>,
+    pub who: Option<&'a str>,
     /// The conversation's number.
     pub number: Option<u64>,
     /// The stage's word.
     pub stage: &'static str,
-    /// The call: written so that its data takes at most so many columns, or as it is.
-    pub text: &'a dyn Fn(Option<usize>) -> Vec<Span>,
-    /// What it means, and other remarks.
-    pub remarks: Vec<Span>,
+    /// Writes the call so that its data takes at most so many columns, or as it is.
+    pub text: &'a dyn Fn(Option<usize>, &mut Spans),
+    /// What it means, and other remarks; those without text are none.
+    pub remarks: &'a Spans,
 }
 
 /// The columns, which grow with what is in them.
@@ -51,6 +114,8 @@ pub struct Layout {
     who: usize,
     /// Where the stage began in the last line.
     stage: usize,
+    /// Room for the columns before a call, and for the call.
+    rooms: (Spans, Spans),
 }
 
 /// The stage's column: the longest common word, "receive".
@@ -68,8 +133,6 @@ const SLIM: usize = 34;
 const FEW: usize = 4;
 /// The longest line of a sentence that explains.
 const LONGEST: usize = 130;
-/// What most lines take at most, in bytes.
-const LINE: usize = 160;
 /// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
 const DATA: [usize; 2] = [20, 8];
 
@@ -88,184 +151,230 @@ impl Layout {
             number: if width.is_some() { 2 } else { 3 },
             who: 0,
             stage: 0,
+            rooms: <(Spans, Spans)>::default(),
         }
     }
 
-    /// Lays a line out. What comes back ends with a newline and may be several lines.
-    pub fn line(&mut self, line: Line) -> String {
-        let head = self.head(&line);
-        let indent = width(&head);
-        let remarks: Vec<_> = joined(&line.remarks).collect();
-        let remark: usize = remarks.iter().map(|(text, _)| columns(text)).sum();
-        let full = (line.text)(None);
-        let len = width(&full);
+    /// Lays a line out and adds it to `out`. It ends with a newline and may be several lines.
+    pub fn line(&mut self, out: &mut String, line: &Line) {
+        let (mut head, mut full) = std::mem::take(&mut self.rooms);
+        head.clear();
+        self.head(&mut head, line);
+        full.clear();
+        (line.text)(None, &mut full);
+        match self.width {
+            None => self.as_long_as_it_comes(out, line, &head, &full),
+            Some(width) => self.within(out, line, &head, &full, width),
+        }
+        self.rooms = (head, full);
+    }
 
-        let room = self
-            .width
-            .map_or(usize::MAX, |width| width.saturating_sub(indent).max(16));
-        let column = match self.width {
-            None => *CALL.start(),
-            Some(width) => width
-                .saturating_sub(MEANING + indent)
-                .clamp(NARROWEST, *CALL.end()),
-        };
-        let beside = |text: &[Span], gap: usize| {
-            let gap = " ".repeat(gap);
-            let spans = borrowed(&head).chain(borrowed(text));
-            self.paint(spans.chain([(&*gap, Paint::Plain)]).chain(remarks.clone()))
-        };
+    /// A line for a file, which has lines as long as they come.
+    fn as_long_as_it_comes(&self, out: &mut String, line: &Line, head: &Spans, full: &Spans) {
+        if line.remarks.text.is_empty() {
+            if !full.text.is_empty() {
+                self.paint(out, head.iter().chain(full.iter()));
+            }
+            return;
+        }
+        // That meanings line up is worth no data: a long call pushes its meaning to the right.
+        let gap = CALL.start().saturating_sub(full.columns()).max(2);
+        self.beside(out, head, full, gap, line.remarks);
+    }
+
+    /// A line for a terminal.
+    fn within(&self, out: &mut String, line: &Line, head: &Spans, full: &Spans, width: usize) {
+        let indent = head.columns();
+        let remark: usize = joined(line.remarks).map(|(text, _)| columns(text)).sum();
+        let len = full.columns();
+        let room = width.saturating_sub(indent).max(16);
         if remark > 0 {
-            // That meanings line up is worth no data: a long call pushes its meaning to the right.
+            let column = width
+                .saturating_sub(MEANING + indent)
+                .clamp(NARROWEST, *CALL.end());
             if len + 2 <= column && column + remark <= room {
-                return beside(&full, column - len);
+                return self.beside(out, head, full, column - len, line.remarks);
             }
             let most = room.checked_sub(remark + 2);
-            if let Some(text) = most.and_then(|most| self.fit(&line, &full, most, DATA[0])) {
-                return beside(&text, 2);
+            if let Some(text) = most.and_then(|most| self.fit(line, full, most, DATA[0])) {
+                return self.beside(out, head, &text, 2, line.remarks);
             }
         }
         let text = self
-            .fit(&line, &full, room, DATA[1])
-            .unwrap_or_else(|| self.shortest(&line, &full));
-        let mut out = String::new();
-        let deeper = match self.width {
-            Some(width) if width < indent + 2 + SLIM => FEW,
-            _ => indent + 2,
+            .fit(line, full, room, DATA[1])
+            .unwrap_or_else(|| self.shortest(line, full));
+        let deeper = match width < indent + 2 + SLIM {
+            true => FEW,
+            false => indent + 2,
         };
-        let less = self
-            .width
-            .map_or(usize::MAX, |width| width.saturating_sub(deeper).max(16));
-        let deeper = vec![(" ".repeat(deeper), Paint::Plain)];
-        let mut start = &head;
-        for piece in wrap(&text, room, less)
-            .into_iter()
-            .chain(pack(&line.remarks, less))
-        {
-            out += &self.paint(borrowed(start).chain(borrowed(&piece)));
-            start = &deeper;
+        let less = width.saturating_sub(deeper).max(16);
+        let mut indented = Spans::default();
+        indented.add(Paint::Plain, |out| spaces(out, deeper));
+        let mut start = head;
+        let pieces = wrap(&text.characters(), room, less);
+        for piece in pieces.iter().chain(&pack(line.remarks, less)) {
+            self.paint(out, start.iter().chain(piece.iter()));
+            start = &indented;
         }
-        out
     }
 
-    /// A line of its own, outside of the columns; its continuations are indented as it is.
-    pub fn plain(&self, text: &str, paint: Paint) -> String {
+    /// A call with its remarks at its right.
+    fn beside(&self, out: &mut String, head: &Spans, text: &Spans, gap: usize, remarks: &Spans) {
+        let gap = (&SPACES[..gap], Paint::Plain);
+        let spans = head.iter().chain(text.iter()).chain([gap]);
+        self.paint(out, spans.chain(joined(remarks)));
+    }
+
+    /// Adds a line of its own, outside of the columns; its continuations are indented as it is.
+    pub fn plain(&self, out: &mut String, text: &str, paint: Paint) {
         let indent = text.len() - text.trim_start().len();
-        let room = self
-            .width
-            .unwrap_or(usize::MAX)
-            .saturating_sub(indent)
-            .max(24);
-        let lines = wrap(&[(text.trim_start().into(), paint)], room, room);
-        let indent = [(" ".repeat(indent), Paint::Plain)];
-        lines
-            .iter()
-            .map(|line| self.paint(borrowed(&indent).chain(borrowed(line))))
-            .collect()
+        let mut before = Spans::default();
+        before.add(Paint::Plain, |out| spaces(out, indent));
+        let room = self.width.map(|width| width.saturating_sub(indent));
+        self.wrapped(out, &before, text.trim_start(), paint, room);
     }
 
-    /// A sentence beside the calls, with a bar before each of its lines.
-    pub fn sentence(&self, bar: &str, text: &str) -> String {
+    /// Adds a sentence beside the calls, with a bar before each of its lines.
+    pub fn sentence(&self, out: &mut String, bar: &str, text: &str) {
         let indent = self.stage;
-        let room = self
-            .width
-            .unwrap_or(LONGEST)
-            .min(LONGEST)
-            .saturating_sub(indent + 2)
-            .max(24);
-        let lines = wrap(&[(text.into(), Paint::Plain)], room, room);
-        let bar = [(format!("{}{bar} ", " ".repeat(indent)), Paint::Dim)];
-        lines
-            .iter()
-            .map(|line| self.paint(borrowed(&bar).chain(borrowed(line))))
-            .collect()
+        let mut before = Spans::default();
+        before.add(Paint::Dim, |out| {
+            spaces(out, indent);
+            out.push_str(bar);
+            out.push(' ');
+        });
+        let width = self.width.unwrap_or(LONGEST).min(LONGEST);
+        let room = Some(width.saturating_sub(indent + 2));
+        self.wrapped(out, &before, text, Paint::Plain, room);
     }
 
-    fn head(&mut self, line: &Line) -> Vec<Span> {
-        let mut head = vec![(padded(&line.time, 0), Paint::Dim)];
-        if let Some(who) = &line.who {
-            self.who = self.who.max(columns(who).min(WHO));
-            head.push((padded(who, self.who), Paint::Dim));
+    /// Text in as many lines as it needs, each with the same before it.
+    fn wrapped(
+        &self,
+        out: &mut String,
+        before: &Spans,
+        text: &str,
+        paint: Paint,
+        room: Option<usize>,
+    ) {
+        let room = room.map_or(usize::MAX, |room| room.max(24));
+        let mut spans = Spans::default();
+        spans.add(paint, |out| out.push_str(text));
+        for line in wrap(&spans.characters(), room, room) {
+            self.paint(out, before.iter().chain(line.iter()));
         }
-        let number = line
-            .number
-            .map_or_else(String::new, |number| format!("#{number}"));
-        self.number = self.number.max(number.len());
-        self.stage = width(&head) + self.number + 1;
+    }
+
+    fn head(&mut self, head: &mut Spans, line: &Line) {
+        head.add(Paint::Dim, |out| {
+            out.push_str(line.time);
+            out.push_str("  ");
+        });
+        if let Some(who) = line.who {
+            let len = columns(who);
+            self.who = self.who.max(len.min(WHO));
+            head.add(Paint::Dim, |out| {
+                out.push_str(who);
+                spaces(out, self.who.saturating_sub(len) + 2);
+            });
+        }
+        let digits = line.number.map_or(0, |number| {
+            number.checked_ilog10().map_or(1, |log| log as usize + 1) + 1
+        });
+        self.number = self.number.max(digits);
+        self.stage = head.columns() + self.number + 1;
         let paint = line.number.map_or(Paint::Plain, Paint::Conversation);
-        head.push((
-            format!("{number:>0$} {1}", self.number, padded(line.stage, STAGE)),
-            paint,
-        ));
-        head
+        head.add(paint, |out| {
+            spaces(out, self.number - digits);
+            if let Some(number) = line.number {
+                out.push('#');
+                decimal(out, number);
+            }
+            out.push(' ');
+            out.push_str(line.stage);
+            spaces(out, STAGE.saturating_sub(line.stage.len()) + 2);
+        });
     }
 
     /// The call in at most that many columns, its data shortened to no less than `floor`.
     fn fit<'a>(
         &self,
         line: &Line,
-        full: &'a [Span],
+        full: &'a Spans,
         most: usize,
         floor: usize,
-    ) -> Option<Cow<'a, [Span]>> {
-        if width(full) <= most {
-            return Some(full.into());
+    ) -> Option<Cow<'a, Spans>> {
+        if full.columns() <= most {
+            return Some(Cow::Borrowed(full));
         }
-        if self.keep_data || self.width.is_none() || floor > most {
+        if self.keep_data || floor > most {
             return None;
         }
-        let shortest = (line.text)(Some(floor));
-        if width(&shortest) > most {
+        let shortest = written(line, floor);
+        if shortest.columns() > most {
             return None;
         }
         // The longest that fits: what is left of data is at most `most`.
         let (mut fits, mut least, mut over) = (shortest, floor, most + 1);
         while least + 1 < over {
             let middle = least.midpoint(over);
-            let text = (line.text)(Some(middle));
-            if width(&text) <= most {
+            let text = written(line, middle);
+            if text.columns() <= most {
                 (fits, least) = (text, middle);
             } else {
                 over = middle;
             }
         }
-        Some(fits.into())
+        Some(Cow::Owned(fits))
     }
 
-    fn shortest<'a>(&self, line: &Line, full: &'a [Span]) -> Cow<'a, [Span]> {
-        if self.keep_data {
-            full.into()
-        } else {
-            (line.text)(Some(DATA[1])).into()
+    fn shortest<'a>(&self, line: &Line, full: &'a Spans) -> Cow<'a, Spans> {
+        match self.keep_data {
+            true => Cow::Borrowed(full),
+            false => Cow::Owned(written(line, DATA[1])),
         }
     }
 
-    /// The spans in their colours, without spaces at the end, with a newline.
-    fn paint<'a>(&self, spans: impl Iterator<Item = (&'a str, Paint)> + Clone) -> String {
-        let mut out = String::with_capacity(LINE);
-        let ends = |(text, _): (&str, Paint)| text.trim_end().is_empty();
-        let last = spans.clone().enumerate().filter(|(_, span)| !ends(*span));
-        let end = last.last().map_or(0, |(at, _)| at + 1);
-        for (at, (text, paint)) in spans.take(end).enumerate() {
-            let text = if at + 1 == end { text.trim_end() } else { text };
-            if self.colour && !text.trim().is_empty() {
-                let painted: ColoredString = match paint {
-                    Paint::Plain => text.normal(),
-                    Paint::Dim => text.dimmed(),
-                    Paint::Error => text.red(),
-                    Paint::Conversation(number) => text.color(colour(number)),
-                };
-                push_broken(&mut out, &painted.to_string());
-            } else {
-                push_broken(&mut out, text);
-            }
+    /// Adds the spans in their colours, without spaces at the end, with a newline.
+    fn paint<'a>(&self, out: &mut String, spans: impl Iterator<Item = Span<'a>> + Clone) {
+        let start = out.len();
+        if self.colour {
+            colour(out, spans);
+        } else {
+            spans.for_each(|(text, _)| out.push_str(text));
+            out.truncate(start + out[start..].trim_end().len());
         }
         out.push('\n');
-        out
+    }
+}
+
+/// A call whose data takes at most so many columns.
+fn written(line: &Line, most: usize) -> Spans {
+    let mut text = Spans::default();
+    (line.text)(Some(most), &mut text);
+    text
+}
+
+/// Adds the spans in their colours, without spaces at the end.
+fn colour<'a>(out: &mut String, spans: impl Iterator<Item = Span<'a>> + Clone) {
+    let ends = |(text, _): Span| text.trim_end().is_empty();
+    let last = spans.clone().enumerate().filter(|(_, span)| !ends(*span));
+    let end = last.last().map_or(0, |(at, _)| at + 1);
+    for (at, (text, paint)) in spans.take(end).enumerate() {
+        let text = if at + 1 == end { text.trim_end() } else { text };
+        let painted: ColoredString = match paint {
+            _ if text.trim().is_empty() => text.into(),
+            Paint::Plain => text.normal(),
+            Paint::Dim => text.dimmed(),
+            Paint::Error => text.red(),
+            Paint::Conversation(number) => text.color(colour_of(number)),
+        };
+        write!(out, "{painted}").expect("a String takes all");
     }
 }
 
 /// A conversation's colour: the same on all its lines, none of them red, which is for errors.
-fn colour(number: u64) -> Color {
+fn colour_of(number: u64) -> Color {
     const COLOURS: [Color; 10] = [
         Color::Cyan,
         Color::Green,
@@ -282,98 +391,70 @@ fn colour(number: u64) -> Color {
 }
 
 /// How many columns text takes.
-fn columns(text: &str) -> usize {
-    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+pub fn columns(text: &str) -> usize {
+    match is_plain(text) {
         true => text.len(),
         false => text.width(),
     }
 }
 
-fn width(spans: &[Span]) -> usize {
-    spans.iter().map(|(text, _)| columns(text)).sum()
+/// Whether text is printable ASCII: a column for each byte. Without a branch for each, since nearly all text is.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~');
+    text.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
-fn borrowed(spans: &[Span]) -> impl Iterator<Item = (&str, Paint)> + Clone {
-    spans.iter().map(|(text, paint)| (text.as_str(), *paint))
-}
+/// As many spaces as the widest gap takes.
+const SPACES: &str = match std::str::from_utf8(&[b' '; *CALL.end()]) {
+    Ok(spaces) => spaces,
+    Err(_) => "",
+};
 
-/// Text with as many spaces behind it as that column and the gap to the next one take.
-fn padded(text: &str, width: usize) -> String {
-    let spaces = width.saturating_sub(columns(text)) + 2;
-    let mut out = String::with_capacity(text.len() + spaces);
-    out.push_str(text);
-    out.extend(std::iter::repeat_n(' ', spaces));
-    out
+/// Adds so many spaces.
+fn spaces(out: &mut String, count: usize) {
+    match SPACES.get(..count) {
+        Some(spaces) => out.push_str(spaces),
+        None => out.extend(std::iter::repeat_n(' ', count)),
+    }
 }
 
 /// What stands between remarks.
 const GAP: &str = "   ";
 
 /// The remarks with what stands between them.
-fn joined(parts: &[Span]) -> impl Iterator<Item = (&str, Paint)> {
-    let parts = borrowed(parts).filter(|(text, _)| !text.is_empty());
-    parts.enumerate().flat_map(|(at, part)| {
+fn joined(remarks: &Spans) -> impl Iterator<Item = Span<'_>> + Clone {
+    let remarks = remarks.iter().filter(|(text, _)| !text.is_empty());
+    remarks.enumerate().flat_map(|(at, remark)| {
         let gap = (at > 0).then_some((GAP, Paint::Plain));
-        gap.into_iter().chain([part])
+        gap.into_iter().chain([remark])
     })
 }
 
 /// A space at which lines aren't broken. No text of the tracee has it: it would be escaped.
 const UNBROKEN: char = '\u{a0}';
 
-/// Text that stays on one line where it can.
-pub fn unbroken(text: &str) -> String {
-    let (first, rest) = text.split_at(text.find(" (").unwrap_or(text.len()));
-    let mut out = String::with_capacity(text.len() + 8);
-    out.extend(first.chars().map(|c| if c == ' ' { UNBROKEN } else { c }));
-    out + rest
-}
-
-/// Adds text, every space an ordinary one.
-fn push_broken(out: &mut String, text: &str) {
-    for (at, piece) in text.split(UNBROKEN).enumerate() {
-        if at > 0 {
-            out.push(' ');
-        }
-        out.push_str(piece);
-    }
-}
-
 /// Puts remarks on as few lines as they need, each whole where a line can hold it.
-fn pack(parts: &[Span], room: usize) -> Vec<Vec<Span>> {
-    let mut lines: Vec<Vec<Span>> = Vec::new();
-    for part in parts.iter().filter(|(text, _)| !text.is_empty()) {
+fn pack(remarks: &Spans, room: usize) -> Vec<Spans> {
+    let mut lines: Vec<Spans> = Vec::new();
+    for (text, paint) in remarks.iter().filter(|(text, _)| !text.is_empty()) {
         match lines.last_mut() {
-            Some(last) if width(last) + GAP.len() + columns(&part.0) <= room => {
-                last.extend([(GAP.into(), Paint::Plain), part.clone()]);
+            Some(last) if last.columns() + GAP.len() + columns(text) <= room => {
+                last.add(Paint::Plain, |out| out.push_str(GAP));
+                last.add(paint, |out| out.push_str(text));
             }
-            _ => lines.extend(wrap(std::slice::from_ref(part), room, room)),
+            _ => {
+                let characters: Vec<_> = text.chars().map(|c| (c, paint)).collect();
+                lines.extend(wrap(&characters, room, room));
+            }
         }
     }
     lines
 }
 
 /// Breaks text after a space, a comma or a `|` where there is one, into a first line and further ones of these widths.
-fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
-    if first == usize::MAX {
-        // A file has lines as long as they come.
-        let line: Vec<Span> = spans
-            .iter()
-            .filter(|(text, _)| !text.is_empty())
-            .cloned()
-            .collect();
-        return if line.is_empty() {
-            Vec::new()
-        } else {
-            vec![line]
-        };
-    }
-    let characters: Vec<(char, Paint)> = spans
-        .iter()
-        .flat_map(|(text, paint)| text.chars().map(move |c| (c, *paint)))
-        .collect();
+fn wrap(characters: &[(char, Paint)], first: usize, others: usize) -> Vec<Spans> {
     let mut lines = Vec::new();
-    let mut rest = &characters[..];
+    let mut rest = characters;
     while !rest.is_empty() {
         let most = if lines.is_empty() { first } else { others }.max(1);
         let mut used = 0;
@@ -396,14 +477,15 @@ fn wrap(spans: &[Span], first: usize, others: usize) -> Vec<Vec<Span>> {
             }
         }
         let (line, next) = rest.split_at(end);
-        let mut pieces: Vec<Span> = Vec::new();
-        for (c, paint) in line {
-            match pieces.last_mut() {
-                Some((text, last)) if last == paint => text.push(*c),
-                _ => pieces.push((c.to_string(), *paint)),
-            }
+        let mut spans = Spans::default();
+        for piece in line.chunk_by(|(_, one), (_, next)| one == next) {
+            let characters = piece.iter().map(|(c, _)| match *c {
+                UNBROKEN => ' ',
+                c => c,
+            });
+            spans.add(piece[0].1, |out| out.extend(characters));
         }
-        lines.push(pieces);
+        lines.push(spans);
         let spaces = next.iter().take_while(|(c, _)| *c == ' ').count();
         rest = &next[spaces..];
     }

@@ -71,7 +71,7 @@ pub fn process(
 
 /// A notice's line, if it is to be shown.
 pub fn notice(notice: &Notice, quiet: Quiet, escape: Escape) -> Option<String> {
-    let bare = |text: &str| escape.bare(text.as_bytes());
+    let bare = |text: &str| escape.name(text.as_bytes());
     let (left_out, text) = match notice {
         Notice::IoUring {
             pid,
@@ -116,7 +116,9 @@ pub fn notice(notice: &Notice, quiet: Quiet, escape: Escape) -> Option<String> {
 }
 
 fn quoted(data: &Data, escape: Escape) -> String {
-    escape.quoted(&data.bytes, data.len > data.bytes.len() as u64)
+    let mut out = String::new();
+    escape.quoted(&mut out, &data.bytes, data.len > data.bytes.len() as u64);
+    out
 }
 
 /// SIGSEGV, SIGRT_2.

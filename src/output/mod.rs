@@ -8,6 +8,7 @@ mod grammar;
 mod hexdump;
 mod layout;
 mod lines;
+mod number;
 pub mod per_process;
 mod settings;
 pub mod several;

@@ -1,7 +1,8 @@
 //! An output for each process, made when the process first has something to tell (`-ff`).
 
-use std::collections::HashMap;
 use std::io;
+
+use rustc_hash::FxHashMap;
 
 use super::Output;
 use crate::story::{Told, What};
@@ -10,7 +11,7 @@ use crate::tracer::event::Change;
 /// Divides what is told among outputs by process. What is nobody's goes to the one made last.
 pub struct PerProcess<F> {
     open: F,
-    outputs: HashMap<i32, Box<dyn Output>>,
+    outputs: FxHashMap<i32, Box<dyn Output>>,
     last: i32,
 }
 
@@ -19,7 +20,7 @@ impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> PerProcess<F> {
     pub fn new(open: F) -> Self {
         Self {
             open,
-            outputs: HashMap::new(),
+            outputs: FxHashMap::default(),
             last: 0,
         }
     }

@@ -3,11 +3,11 @@
 //! Set-up and polling that went well is only counted: the next line of the same thread says `+3 calls`, those between it and the line
 //! before. It cannot be the line before that says so, since a line is written when its call ends, not when the next one begins.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::mem;
+use std::rc::Rc;
 
-use unicode_width::UnicodeWidthStr;
+use rustc_hash::FxHashMap;
 
 pub use super::settings::{Ends, Quiet, Settings};
 
@@ -17,8 +17,9 @@ use super::explain::Explain;
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 use super::grammar::{self, Grammar};
 use super::hexdump;
-use super::layout::{self, Layout, Line, Paint, Span};
+use super::layout::{Layout, Line, Paint, Spans, columns};
 use super::lines;
+use super::number::{decimal, signed};
 use super::time::{Clock, duration, fixed, since_start};
 use super::words;
 use crate::story::bytes::{Direction, direction};
@@ -38,19 +39,31 @@ pub struct Text<W: Write> {
     first: Option<i32>,
     several: bool,
     /// Calls counted since each thread's last line.
-    folded: HashMap<i32, u64>,
+    folded: FxHashMap<i32, u64>,
     /// The same of threads that are gone.
     folded_rest: u64,
     /// The entry of the call that a thread is shown to wait in.
-    waiting: HashMap<i32, Nanos>,
+    waiting: FxHashMap<i32, Nanos>,
     /// The thread of the last line, if that showed it waiting.
     last_waits: Option<i32>,
     /// The time in the line before, for `-r`.
     last: Option<Nanos>,
     /// The name of the first program.
-    program: Arc<str>,
+    program: Rc<str>,
     /// Whether any line was written.
     wrote: bool,
+    /// Room for the lines of what is told.
+    lines: String,
+    /// Room for what stands beside a call.
+    beside: Beside,
+}
+
+/// What stands beside a call.
+#[derive(Default)]
+struct Beside {
+    time: String,
+    who: String,
+    remarks: Spans,
 }
 
 impl<W: Write> Text<W> {
@@ -67,18 +80,20 @@ impl<W: Write> Text<W> {
             explain: Explain::default(),
             first: None,
             several: settings.always_who,
-            folded: HashMap::new(),
+            folded: FxHashMap::default(),
             folded_rest: 0,
-            waiting: HashMap::new(),
+            waiting: FxHashMap::default(),
             last_waits: None,
             last: None,
             program: "".into(),
             wrote: false,
+            lines: String::new(),
+            beside: Beside::default(),
             settings,
         }
     }
 
-    fn call(&mut self, told: &Told, event: &CallEvent) -> String {
+    fn call(&mut self, out: &mut String, told: &Told, event: &CallEvent) {
         let ends = self.settings.ends;
         let shown = match event.call.outcome {
             Outcome::Value(_) => ends.successful,
@@ -86,12 +101,12 @@ impl<W: Write> Text<W> {
             Outcome::Unfinished => ends.unfinished,
         };
         if !shown {
-            return String::new();
+            return;
         }
         let asked_for = !ends.successful;
         if told.folds && !asked_for {
             *self.folded.entry(event.tid).or_default() += 1;
-            return String::new();
+            return;
         }
         let resumed = self
             .waiting
@@ -119,101 +134,115 @@ impl<W: Write> Text<W> {
         let brief = !self.settings.verbose
             && told.importance == Importance::Expected
             && told.meaning.is_some();
-        let spent = self
-            .settings
-            .durations
-            .map(|digits| format!(" <{}>", fixed(own, digits)));
+        let durations = self.settings.durations;
         let glyphs = self.glyphs;
         let grammar = self.grammar(event);
-        let text = |cap: Option<usize>| -> Vec<Span> {
+        let fills = matches!(
+            event.call.row.role,
+            Role::Receive | Role::Accept | Role::Setup | Role::Poll
+        );
+        let text = |cap: Option<usize>, text: &mut Spans| {
             let grammar = Grammar { cap, ..grammar };
-            let mut spans = Vec::new();
             if goes_on {
-                spans.push((format!("{} ", glyphs.hook), Paint::Plain));
+                text.add(Paint::Plain, |out| {
+                    out.push_str(glyphs.hook);
+                    out.push(' ');
+                });
             }
-            if connected && let Some(conversation) = &told.conversation {
-                let ends = words::connection(
-                    conversation.local.as_ref(),
-                    conversation.peer.as_ref(),
-                    grammar.escape,
-                    glyphs,
-                );
-                spans.push((format!("connected {ends}").trim_end().into(), Paint::Plain));
+            if connected && told.conversation.is_some() {
+                let conversation = told.conversation.as_deref();
+                text.add(Paint::Plain, |out| {
+                    words::connected(out, conversation, grammar.escape, glyphs);
+                });
             } else {
-                let fills = matches!(
-                    event.call.row.role,
-                    Role::Receive | Role::Accept | Role::Setup | Role::Poll
-                );
                 if !resumed || !follows || fills {
-                    spans.push((format!("{} ", grammar.call(event)), Paint::Plain));
+                    text.add(Paint::Plain, |out| {
+                        grammar.call(out, event);
+                        out.push(' ');
+                    });
                 }
-                spans.push((
-                    layout::unbroken(&grammar.outcome(event, brief)),
-                    result_paint,
-                ));
+                text.add_unbroken(result_paint, |out| grammar.outcome(out, event, brief));
             }
-            spans.extend(spent.iter().map(|spent| (spent.clone(), Paint::Dim)));
-            spans
+            if let Some(digits) = durations {
+                text.add(Paint::Dim, |out| {
+                    out.push_str(" <");
+                    fixed(out, own, digits);
+                    out.push('>');
+                });
+            }
         };
         let meaning = told
             .meaning
             .as_ref()
             .filter(|meaning| !(connected && matches!(meaning, Meaning::Connection { .. })));
-        let mut out = self.line(told, time, &text, meaning, took);
-        out += &self.dump(event);
-        out
+        self.line(out, told, time, &text, meaning, took);
+        self.dump(out, event);
     }
 
-    fn waits(&mut self, told: &Told, event: &CallEvent) -> String {
+    fn waits(&mut self, out: &mut String, told: &Told, event: &CallEvent) {
         if told.folds || self.settings.ends != Ends::default() {
-            return String::new();
+            return;
         }
         self.waiting.insert(event.tid, event.start);
         let grammar = self.grammar(event);
         let cut = self.glyphs.cut;
-        let text = |cap| {
-            vec![(
-                format!("{} {cut}", Grammar { cap, ..grammar }.waiting(event)),
-                Paint::Plain,
-            )]
+        let text = |cap: Option<usize>, text: &mut Spans| {
+            text.add(Paint::Plain, |out| {
+                Grammar { cap, ..grammar }.waiting(out, event);
+                out.push(' ');
+                out.push_str(cut);
+            });
         };
-        let line = self.line(told, told.time, &text, told.meaning.as_ref(), None);
+        self.line(out, told, told.time, &text, told.meaning.as_ref(), None);
         self.last_waits = Some(event.tid);
-        line
     }
 
     /// What goes on from an earlier line.
-    fn goes_on(&mut self, told: &Told, words: String, paint: Paint) -> String {
-        let text = format!("{} {words}", self.glyphs.hook);
+    fn goes_on(
+        &mut self,
+        out: &mut String,
+        told: &Told,
+        paint: Paint,
+        words: impl Fn(&mut String),
+    ) {
+        let hook = self.glyphs.hook;
+        let text = |_cap: Option<usize>, text: &mut Spans| {
+            text.add(paint, |out| {
+                out.push_str(hook);
+                out.push(' ');
+                words(out);
+            });
+        };
         let meaning = told
             .meaning
             .as_ref()
             .filter(|meaning| !matches!(meaning, Meaning::Connection { .. }));
-        self.line(
-            told,
-            told.time,
-            &|_| vec![(text.clone(), paint)],
-            meaning,
-            told.took,
-        )
+        self.line(out, told, told.time, &text, meaning, told.took);
     }
 
-    fn process(&mut self, told: &Told, event: &ProcessEvent) -> String {
-        let text = lines::process(event, told, &self.settings, self.escape);
-        let paint = if told.importance == Importance::Error {
-            Paint::Error
-        } else {
-            Paint::Dim
+    /// Something that is no call.
+    fn aside(
+        &mut self,
+        out: &mut String,
+        told: &Told,
+        text: &str,
+        paint: Paint,
+        meaning: Option<&Meaning>,
+    ) {
+        let text = |_cap: Option<usize>, spans: &mut Spans| {
+            spans.add(paint, |out| out.push_str(text));
         };
-        let line = text.map(|text| {
-            self.line(
-                told,
-                told.time,
-                &|_| vec![(text.clone(), paint)],
-                None,
-                None,
-            )
-        });
+        self.line(out, told, told.time, &text, meaning, None);
+    }
+
+    fn process(&mut self, out: &mut String, told: &Told, event: &ProcessEvent) {
+        let paint = match told.importance {
+            Importance::Error => Paint::Error,
+            Importance::Ordinary | Importance::Expected => Paint::Dim,
+        };
+        if let Some(text) = lines::process(event, told, &self.settings, self.escape) {
+            self.aside(out, told, &text, paint, None);
+        }
         if let Change::Ended { .. } = event.change {
             self.folded_rest += self.folded.remove(&event.tid).unwrap_or(0);
             self.waiting.remove(&event.tid);
@@ -226,77 +255,92 @@ impl<W: Write> Text<W> {
             self.folded_rest += self.folded.remove(&former).unwrap_or(0);
             self.waiting.remove(&former);
         }
-        line.unwrap_or_default()
     }
 
     /// Lays out a line with its columns.
     fn line(
         &mut self,
+        out: &mut String,
         told: &Told,
         time: Nanos,
-        text: &dyn Fn(Option<usize>) -> Vec<Span>,
+        text: &dyn Fn(Option<usize>, &mut Spans),
         meaning: Option<&Meaning>,
         took: Option<Nanos>,
-    ) -> String {
+    ) {
         self.last_waits = None;
-        let counted = told
-            .who
-            .as_ref()
-            .and_then(|who| self.folded.remove(&who.tid))
-            .filter(|count| *count > 0);
-        let paint = if told.importance == Importance::Error {
-            Paint::Error
-        } else {
-            Paint::Dim
-        };
-        let mut remarks = Vec::new();
-        let meaning = meaning.map(|meaning| match meaning {
-            Meaning::TimedOut(_) if self.settings.durations.is_some() => "timed out".into(),
-            meaning => words::meaning(meaning, self.escape, self.glyphs),
-        });
-        remarks.extend(meaning.map(|words| (words, paint)));
-        remarks.extend(took.map(|took| (duration(took, self.glyphs), Paint::Dim)));
-        remarks.extend(told.after.map(|after| {
-            (
-                format!("after {}", duration(after, self.glyphs)),
-                Paint::Dim,
-            )
-        }));
-        remarks.extend(counted.map(|count| (format!("+{}", calls(count)), Paint::Dim)));
+        let mut beside = mem::take(&mut self.beside);
+        beside.time.clear();
+        self.clock(&mut beside.time, time);
+        beside.who.clear();
+        if let Some(who) = told.who.as_ref().filter(|_| self.several) {
+            self.label(&mut beside.who, who);
+        }
+        beside.remarks.clear();
+        self.remarks(&mut beside.remarks, told, meaning, took);
+        let number = told.conversation.as_ref();
         let line = Line {
-            time: self.clock(time),
-            who: told
-                .who
-                .as_ref()
-                .filter(|_| self.several)
-                .map(|who| self.label(who))
-                .or(self.several.then(String::new)),
-            number: told
-                .conversation
-                .as_ref()
-                .map(|conversation| conversation.number),
+            time: &beside.time,
+            who: self.several.then_some(&beside.who),
+            number: number.map(|conversation| conversation.number),
             stage: told.stage.map_or("", Stage::word),
             text,
-            remarks,
+            remarks: &beside.remarks,
         };
-        self.layout.line(line)
+        self.layout.line(out, &line);
+        self.beside = beside;
     }
 
-    fn dump(&self, event: &CallEvent) -> String {
+    /// What a line means, and what else there is to say of it.
+    fn remarks(
+        &mut self,
+        remarks: &mut Spans,
+        told: &Told,
+        meaning: Option<&Meaning>,
+        took: Option<Nanos>,
+    ) {
+        let paint = match told.importance {
+            Importance::Error => Paint::Error,
+            Importance::Ordinary | Importance::Expected => Paint::Dim,
+        };
+        if let Some(meaning) = meaning {
+            remarks.add(paint, |out| match meaning {
+                Meaning::TimedOut(_) if self.settings.durations.is_some() => {
+                    out.push_str("timed out");
+                }
+                meaning => words::meaning(out, meaning, self.escape, self.glyphs),
+            });
+        }
+        if let Some(took) = took {
+            remarks.add(Paint::Dim, |out| duration(out, took, self.glyphs));
+        }
+        if let Some(after) = told.after {
+            remarks.add(Paint::Dim, |out| {
+                out.push_str("after ");
+                duration(out, after, self.glyphs);
+            });
+        }
+        let who = told.who.as_ref();
+        let counted = who.and_then(|who| self.folded.remove(&who.tid));
+        if let Some(count) = counted.filter(|count| *count > 0) {
+            remarks.add(Paint::Dim, |out| counted_calls(out, count));
+        }
+    }
+
+    fn dump(&self, out: &mut String, event: &CallEvent) {
         let set = match direction(event) {
             Some(Direction::In) => &self.settings.dump_read,
             Some(Direction::Out) => &self.settings.dump_write,
-            None => return String::new(),
+            None => return,
         };
         if event.call.outcome.value().is_none()
             || !event.call.descriptor().is_some_and(|fd| set.contains(fd))
         {
-            return String::new();
+            return;
         }
-        hexdump::dump(&event.call.payload())
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect()
+        for line in hexdump::dump(&event.call.payload()) {
+            out.push_str(&line);
+            out.push('\n');
+        }
     }
 
     fn grammar(&self, event: &CallEvent) -> Grammar {
@@ -311,42 +355,54 @@ impl<W: Write> Text<W> {
     }
 
     /// `curl[4121]`, and with `-v` the thread: `curl[4121:4125]`.
-    fn label(&self, who: &Who) -> String {
-        let mut name = self.escape.bare(who.name.as_bytes());
+    fn label(&self, out: &mut String, who: &Who) {
+        let start = out.len();
+        self.escape.bare(out, who.name.as_bytes());
+        let name = &out[start..];
         // Fifteen bytes at most (PR_SET_NAME(2const)), but each may take four columns.
-        if name.width() > 16 {
-            name = name.chars().take(12).collect::<String>() + self.glyphs.cut;
+        if columns(name) > 16 {
+            let most = name.char_indices().nth(12).map_or(name.len(), |(at, _)| at);
+            out.truncate(start + most);
+            out.push_str(self.glyphs.cut);
         }
+        out.push('[');
+        signed(out, who.pid.into());
         if self.settings.verbose && who.pid != who.tid {
-            format!("{name}[{}:{}]", who.pid, who.tid)
-        } else {
-            format!("{name}[{}]", who.pid)
+            out.push(':');
+            signed(out, who.tid.into());
         }
+        out.push(']');
     }
 
-    fn clock(&mut self, time: Nanos) -> String {
+    fn clock(&mut self, out: &mut String, time: Nanos) {
         let wall = self.settings.wall_start.plus(time);
-        let clock = match self.settings.clock {
-            Clock::SinceStart => None,
-            Clock::Day(digits) => Some(wall.day(digits, self.settings.zone)),
-            Clock::Epoch(digits) => Some(wall.epoch(digits)),
-        };
         let before = self.last.replace(time).unwrap_or(time);
-        let relative = self.settings.relative.map(|digits| {
-            // A line may be older than the one before it: threads overlap, and lines come when calls end.
-            let (sign, apart) = if time < before {
-                ("-", before - time)
-            } else {
-                ("", time - before)
+        let Some(digits) = self.settings.relative else {
+            return match self.settings.clock {
+                Clock::SinceStart => since_start(out, time),
+                Clock::Day(digits) => wall.day(out, digits, self.settings.zone),
+                Clock::Epoch(digits) => wall.epoch(out, digits),
             };
-            format!("{:>13}", format!("{sign}{}", fixed(apart, digits)))
-        });
-        match (clock, relative) {
-            (None, None) => since_start(time),
-            (Some(clock), None) => clock,
-            (None, Some(relative)) => relative,
-            (Some(clock), Some(relative)) => format!("{clock} (+{relative})"),
+        };
+        // A line may be older than the one before it: threads overlap, and lines come when calls end.
+        let mut relative = String::from(if time < before { "-" } else { "" });
+        fixed(&mut relative, time.abs_diff(before), digits);
+        let relative = format!("{relative:>13}");
+        match self.settings.clock {
+            Clock::SinceStart => return out.push_str(&relative),
+            Clock::Day(digits) => wall.day(out, digits, self.settings.zone),
+            Clock::Epoch(digits) => wall.epoch(out, digits),
         }
+        out.push_str(" (+");
+        out.push_str(&relative);
+        out.push(')');
+    }
+
+    /// Writes a line outside of the columns.
+    fn plain_line(&mut self, text: &str, paint: Paint) -> io::Result<()> {
+        let mut line = String::new();
+        self.layout.plain(&mut line, text, paint);
+        self.out.write_all(line.as_bytes())
     }
 
     /// Notes whose lines there are.
@@ -358,80 +414,57 @@ impl<W: Write> Text<W> {
         self.several |= who.pid != first || (self.settings.verbose && who.tid != who.pid);
     }
 
-    fn lines(&mut self, told: &Told) -> String {
+    fn lines(&mut self, out: &mut String, told: &Told) {
+        let (escape, glyphs) = (self.escape, self.glyphs);
         match &told.what {
-            What::Call(event) => self.call(told, event),
-            What::Waiting(event) => self.waits(told, event),
-            What::StillWaiting if !self.settings.ends.failed => String::new(),
+            What::Call(event) => self.call(out, told, event),
+            What::Waiting(event) => self.waits(out, told, event),
+            What::StillWaiting | What::NotConnected(_) if !self.settings.ends.failed => {}
+            What::Connected | What::Ended(_) if !self.settings.ends.successful => {}
             What::StillWaiting => {
                 let peer = match &told.meaning {
                     Some(Meaning::StillWaiting { peer, .. }) => peer.as_ref(),
                     _ => None,
                 };
-                self.goes_on(told, words::still_waiting(peer, self.escape), Paint::Plain)
-            }
-            What::Connected | What::Ended(_) if !self.settings.ends.successful => String::new(),
-            What::Connected => {
-                let ends = told.conversation.as_ref().map(|conversation| {
-                    words::connection(
-                        conversation.local.as_ref(),
-                        conversation.peer.as_ref(),
-                        self.escape,
-                        self.glyphs,
-                    )
+                self.goes_on(out, told, Paint::Plain, |out| {
+                    words::still_waiting(out, peer, escape);
                 });
-                self.goes_on(
-                    told,
-                    format!("connected {}", ends.unwrap_or_default())
-                        .trim_end()
-                        .into(),
-                    Paint::Plain,
-                )
             }
-            What::NotConnected(_) if !self.settings.ends.failed => String::new(),
-            What::NotConnected(errno) => self.goes_on(
-                told,
-                format!("not connected: {}", grammar::failure(*errno)),
-                Paint::Error,
-            ),
+            What::Connected => {
+                let conversation = told.conversation.as_deref();
+                self.goes_on(out, told, Paint::Plain, |out| {
+                    words::connected(out, conversation, escape, glyphs);
+                });
+            }
+            What::NotConnected(errno) => self.goes_on(out, told, Paint::Error, |out| {
+                out.push_str("not connected: ");
+                grammar::failure(out, *errno);
+            }),
             What::Ended(ending) => {
                 let text = words::ending(*ending);
-                self.line(
-                    told,
-                    told.time,
-                    &|_| vec![(text.clone(), Paint::Dim)],
-                    told.meaning.as_ref(),
-                    None,
-                )
+                self.aside(out, told, &text, Paint::Dim, told.meaning.as_ref());
             }
-            What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {
-                String::new()
-            }
+            What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}
             What::Runs(whom) => {
-                let text = format!("runs {}", self.label(whom));
-                self.line(
-                    told,
-                    told.time,
-                    &|_| vec![(text.clone(), Paint::Dim)],
-                    None,
-                    None,
-                )
+                let mut text = String::from("runs ");
+                self.label(&mut text, whom);
+                self.aside(out, told, &text, Paint::Dim, None);
             }
-            What::Process(event) => self.process(told, event),
-            What::Notice(notice) => match lines::notice(notice, self.settings.quiet, self.escape) {
-                Some(text) => self.layout.plain(&text, Paint::Plain),
-                None => String::new(),
-            },
+            What::Process(event) => self.process(out, told, event),
+            What::Notice(notice) => {
+                if let Some(text) = lines::notice(notice, self.settings.quiet, self.escape) {
+                    self.layout.plain(out, &text, Paint::Plain);
+                }
+            }
         }
     }
 }
 
-fn calls(count: u64) -> String {
-    if count == 1 {
-        "1 call".into()
-    } else {
-        format!("{count} calls")
-    }
+/// `+1 call`, `+3 calls`.
+fn counted_calls(out: &mut String, count: u64) {
+    out.push('+');
+    decimal(out, count);
+    out.push_str(if count == 1 { " call" } else { " calls" });
 }
 
 impl<W: Write> Output for Text<W> {
@@ -439,19 +472,24 @@ impl<W: Write> Output for Text<W> {
         if let Some(who) = &told.who {
             self.meet(who);
         }
-        let mut text = self.lines(told);
+        let mut lines = mem::take(&mut self.lines);
+        lines.clear();
+        self.lines(&mut lines, told);
         if self.settings.explain
-            && !text.is_empty()
+            && !lines.is_empty()
             && let Some(sentence) = self.explain.sentence(told, self.escape)
         {
-            text += &self.layout.sentence(self.glyphs.bar, &sentence);
+            self.layout.sentence(&mut lines, self.glyphs.bar, &sentence);
         }
-        if text.is_empty() {
-            Ok(())
-        } else {
-            self.wrote = true;
-            self.out.write_all(text.as_bytes())
-        }
+        let written = match lines.is_empty() {
+            true => Ok(()),
+            false => {
+                self.wrote = true;
+                self.out.write_all(lines.as_bytes())
+            }
+        };
+        self.lines = lines;
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -462,19 +500,14 @@ impl<W: Write> Output for Text<W> {
         let rest = self.folded_rest + self.folded.drain().map(|(_, count)| count).sum::<u64>();
         if rest > 0 && self.settings.ends.successful {
             self.folded_rest = 0;
-            let text = format!(
-                "+{} of set-up and polling after that (-v shows all)",
-                calls(rest)
-            );
-            let text = self
-                .layout
-                .plain(&format!("{}{text}", " ".repeat(10)), Paint::Dim);
-            self.out.write_all(text.as_bytes())?;
+            let mut text = " ".repeat(10);
+            counted_calls(&mut text, rest);
+            text.push_str(" of set-up and polling after that (-v shows all)");
+            self.plain_line(&text, Paint::Dim)?;
         } else if !self.wrote && self.settings.says_nothing {
-            let name = self.escape.bare(self.program.as_bytes());
+            let name = self.escape.name(self.program.as_bytes());
             let text = format!("sockstrace: {name} made no calls on sockets");
-            let text = self.layout.plain(&text, Paint::Plain);
-            self.out.write_all(text.as_bytes())?;
+            self.plain_line(&text, Paint::Plain)?;
         }
         self.wrote = true;
         self.out.flush()

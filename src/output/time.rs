@@ -1,6 +1,9 @@
 //! Times and sizes as people read them.
 
+use std::fmt::Write;
+
 use super::glyphs::Glyphs;
+use super::number::{decimal, padded, signed};
 use crate::tracer::event::Nanos;
 
 /// What the first column says.
@@ -18,56 +21,96 @@ pub enum Clock {
 const SECOND: Nanos = 1_000_000_000;
 
 /// A time since the start, for a column: `  16.3ms`, `   7.312s `; the unit's first letters line up.
-pub fn since_start(time: Nanos) -> String {
+pub fn since_start(out: &mut String, time: Nanos) {
     let tenths = time.saturating_add(50_000) / 100_000;
     if tenths < 10_000 {
-        return format!("{:>4}.{}ms", tenths / 10, tenths % 10);
+        padded(out, tenths / 10, 4, b' ');
+        out.push('.');
+        decimal(out, tenths % 10);
+        out.push_str("ms");
+        return;
     }
     // Milliseconds as long as the column holds them.
     let (seconds, millis) = (time / SECOND, time % SECOND / 1_000_000);
+    padded(out, seconds, 2, b' ');
+    out.push('.');
     match seconds {
-        0..100 => format!("{seconds:>2}.{millis:03}s "),
-        100..1000 => format!("{seconds}.{:02}s ", millis / 10),
-        _ => format!("{seconds}.{}s ", millis / 100),
+        0..100 => padded(out, millis, 3, b'0'),
+        100..1000 => padded(out, millis / 10, 2, b'0'),
+        _ => decimal(out, millis / 100),
     }
+    out.push_str("s ");
 }
 
 /// A duration in a few characters: `34µs`, `0.4ms`, `11.8ms`, `238ms`, `3.8s`, `252s`, `12min`, `3.1h`.
-pub fn duration(nanos: Nanos, glyphs: &Glyphs) -> String {
-    let tenths = |unit: Nanos| {
+pub fn duration(out: &mut String, nanos: Nanos, glyphs: &Glyphs) {
+    let tenths = |out: &mut String, unit: Nanos| {
         let tenths = nanos.saturating_add(unit / 20) / (unit / 10);
-        format!("{}.{}", tenths / 10, tenths % 10)
+        decimal(out, tenths / 10);
+        out.push('.');
+        decimal(out, tenths % 10);
     };
-    match nanos {
-        0..95_000 => format!("{}{}", (nanos + 500) / 1000, glyphs.micro),
-        95_000..99_950_000 => format!("{}ms", tenths(1_000_000)),
-        99_950_000..999_500_000 => format!("{}ms", (nanos + 500_000) / 1_000_000),
-        999_500_000..59_950_000_000 => format!("{}s", tenths(SECOND)),
-        59_950_000_000..600_000_000_000 => format!("{}s", (nanos + SECOND / 2) / SECOND),
-        600_000_000_000..7_200_000_000_000 => format!("{}min", nanos / (60 * SECOND)),
-        _ => format!("{}h", tenths(3600 * SECOND)),
-    }
+    let unit = match nanos {
+        0..95_000 => {
+            decimal(out, (nanos + 500) / 1000);
+            glyphs.micro
+        }
+        95_000..99_950_000 => {
+            tenths(out, 1_000_000);
+            "ms"
+        }
+        99_950_000..999_500_000 => {
+            decimal(out, (nanos + 500_000) / 1_000_000);
+            "ms"
+        }
+        999_500_000..59_950_000_000 => {
+            tenths(out, SECOND);
+            "s"
+        }
+        59_950_000_000..600_000_000_000 => {
+            decimal(out, (nanos + SECOND / 2) / SECOND);
+            "s"
+        }
+        600_000_000_000..7_200_000_000_000 => {
+            decimal(out, nanos / (60 * SECOND));
+            "min"
+        }
+        _ => {
+            tenths(out, 3600 * SECOND);
+            "h"
+        }
+    };
+    out.push_str(unit);
 }
 
 /// A patience that has run out: `1s`, `10s`, `60s`.
-pub fn whole_seconds(nanos: Nanos) -> String {
-    format!("{}s", nanos / SECOND)
+pub fn whole_seconds(out: &mut String, nanos: Nanos) {
+    decimal(out, nanos / SECOND);
+    out.push('s');
 }
 
 /// Seconds with so many digits after the point, cut, not rounded: `0.000123`.
-pub fn fixed(nanos: Nanos, digits: u8) -> String {
-    let digits = usize::from(digits.min(9));
-    if digits == 0 {
-        return (nanos / SECOND).to_string();
+pub fn fixed(out: &mut String, nanos: Nanos, digits: u8) {
+    decimal(out, nanos / SECOND);
+    fraction(out, nanos % SECOND, digits);
+}
+
+/// What follows the seconds: nothing, or a point and so many digits.
+fn fraction(out: &mut String, nanos: Nanos, digits: u8) {
+    let digits = digits.min(9);
+    if digits > 0 {
+        out.push('.');
+        let cut = nanos / 10u64.pow(9 - u32::from(digits));
+        padded(out, cut, digits.into(), b'0');
     }
-    let fraction = format!("{:09}", nanos % SECOND);
-    format!("{}.{}", nanos / SECOND, &fraction[..digits])
 }
 
 /// An amount of bytes: `75 B`, `1.6 kB`, `96 kB`, `4.1 MB`.
-pub fn size(bytes: u64) -> String {
+pub fn size(out: &mut String, bytes: u64) {
     if bytes < 1000 {
-        return format!("{bytes} B");
+        decimal(out, bytes);
+        out.push_str(" B");
+        return;
     }
     let mut value = bytes as f64 / 1000.0;
     let mut unit = 0;
@@ -76,11 +119,8 @@ pub fn size(bytes: u64) -> String {
         unit += 1;
     }
     let unit = ["kB", "MB", "GB", "TB", "PB", "EB"][unit];
-    if value < 9.95 {
-        format!("{value:.1} {unit}")
-    } else {
-        format!("{value:.0} {unit}")
-    }
+    let digits = usize::from(value < 9.95);
+    write!(out, "{value:.digits$} {unit}").expect("a String takes all");
 }
 
 /// A moment of wall-clock time: seconds and nanoseconds since 1970.
@@ -106,23 +146,21 @@ impl Wall {
     }
 
     /// `1700000000.123456`.
-    pub fn epoch(self, digits: u8) -> String {
-        let fraction = fixed(self.nanos.into(), digits);
-        format!("{}{}", self.seconds, &fraction[1..])
+    pub fn epoch(self, out: &mut String, digits: u8) {
+        signed(out, self.seconds);
+        fraction(out, self.nanos.into(), digits);
     }
 
     /// `12:34:56.123456`, that many seconds east of UTC, or by the local time zone.
-    pub fn day(self, digits: u8, zone: Option<i64>) -> String {
+    pub fn day(self, out: &mut String, digits: u8, zone: Option<i64>) {
         let zone = zone.unwrap_or_else(|| offset(self.seconds));
-        let of_day = self.seconds.saturating_add(zone).rem_euclid(86400);
-        let fraction = fixed(self.nanos.into(), digits);
-        format!(
-            "{:02}:{:02}:{:02}{}",
-            of_day / 3600,
-            of_day / 60 % 60,
-            of_day % 60,
-            &fraction[1..]
-        )
+        let of_day = self.seconds.saturating_add(zone).rem_euclid(86400) as u64;
+        padded(out, of_day / 3600, 2, b'0');
+        out.push(':');
+        padded(out, of_day / 60 % 60, 2, b'0');
+        out.push(':');
+        padded(out, of_day % 60, 2, b'0');
+        fraction(out, self.nanos.into(), digits);
     }
 }
 
@@ -139,6 +177,12 @@ fn offset(seconds: i64) -> i64 {
 mod tests {
     use super::super::glyphs::{ASCII, UNICODE};
     use super::*;
+
+    fn written(write: impl FnOnce(&mut String)) -> String {
+        let mut out = String::new();
+        write(&mut out);
+        out
+    }
 
     #[test]
     fn durations_are_short() {
@@ -158,9 +202,9 @@ mod tests {
             (720_000_000_000, "12min"),
             (11_160_000_000_000, "3.1h"),
         ] {
-            assert_eq!(duration(nanos, &UNICODE), expected);
+            assert_eq!(written(|out| duration(out, nanos, &UNICODE)), expected);
         }
-        assert_eq!(duration(34_400, &ASCII), "34us");
+        assert_eq!(written(|out| duration(out, 34_400, &ASCII)), "34us");
     }
 
     #[test]
@@ -175,7 +219,7 @@ mod tests {
             (1_234_567_000_000, "1234.5s "),
         ] {
             assert_eq!(
-                since_start(nanos),
+                written(|out| since_start(out, nanos)),
                 expected.trim_start().to_string().as_str().pad(8)
             );
         }
@@ -204,7 +248,7 @@ mod tests {
             (4_100_000, "4.1 MB"),
             (u64::MAX, "18 EB"),
         ] {
-            assert_eq!(size(bytes), expected);
+            assert_eq!(written(|out| size(out, bytes)), expected);
         }
     }
 
@@ -222,11 +266,17 @@ mod tests {
                 nanos: 1_000_000
             }
         );
-        assert_eq!(wall.epoch(6), "1700000001.001000");
-        assert_eq!(wall.epoch(0), "1700000001");
-        assert_eq!(wall.day(0, Some(0)), "22:13:21");
-        assert_eq!(wall.day(6, Some(3600)), "23:13:21.001000");
-        assert_eq!(wall.day(3, Some(-23 * 3600)), "23:13:21.001");
+        assert_eq!(written(|out| wall.epoch(out, 6)), "1700000001.001000");
+        assert_eq!(written(|out| wall.epoch(out, 0)), "1700000001");
+        assert_eq!(written(|out| wall.day(out, 0, Some(0))), "22:13:21");
+        assert_eq!(
+            written(|out| wall.day(out, 6, Some(3600))),
+            "23:13:21.001000"
+        );
+        assert_eq!(
+            written(|out| wall.day(out, 3, Some(-23 * 3600))),
+            "23:13:21.001"
+        );
         assert!((-50_000..=50_000).contains(&offset(0)));
     }
 }

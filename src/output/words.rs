@@ -3,122 +3,210 @@
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
+use super::number::decimal;
 use super::time::{duration, size, whole_seconds};
-use crate::story::{Awaited, Ending, Farewell, Fate, Meaning, Side};
+use crate::story::{Awaited, Conversation, Ending, Farewell, Fate, Meaning, Side};
 use crate::syscall::SockAddr;
 
-/// What a meaning is called in the dim column.
-pub fn meaning(meaning: &Meaning, escape: Escape, glyphs: &Glyphs) -> String {
-    match meaning {
-        Meaning::Trouble(words) => (*words).into(),
-        Meaning::SetsPeer => "notes the peer, sends nothing yet".into(),
-        Meaning::ForgetsPeer => "forgets its peer".into(),
-        Meaning::EveryAddress => "every address of this machine".into(),
-        Meaning::ThisMachine => "this machine only".into(),
-        Meaning::KernelPicksPort => "the kernel picks the port".into(),
-        Meaning::WaitingForPeers => "waiting for peers".into(),
-        Meaning::Accepted { local, peer } => match (local, peer) {
-            (Some(local), Some(peer)) => {
-                format!(
-                    "{} {} {}",
-                    address::local(local, escape),
-                    glyphs.from,
-                    address::write(peer, escape)
-                )
-            }
-            (None, Some(peer)) => format!("{} {}", glyphs.from, address::write(peer, escape)),
-            (Some(local), None) => format!("a peer came to {}", address::local(local, escape)),
-            (None, None) => "a peer came".into(),
-        },
-        Meaning::Joined(one, other) => format!("#{one} and #{other}, joined to each other"),
-        Meaning::Part { done, of } => format!("{} of {} fitted in", size(*done), size(*of)),
-        Meaning::Cut { of, to } => format!("datagram of {}, cut to {}", size(*of), size(*to)),
-        Meaning::Peeked => "only a look: the bytes stay".into(),
-        Meaning::PeerEnded => "the peer has closed its side".into(),
-        Meaning::ShutSend => "no more from us; we still read".into(),
-        Meaning::ShutReceive => "we read no more".into(),
-        Meaning::ShutBoth => "both directions end".into(),
-        Meaning::Connection { local, peer } => {
-            connection(local.as_ref(), peer.as_ref(), escape, glyphs)
+/// Adds what a meaning is called in the dim column.
+pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Glyphs) {
+    let words = match meaning {
+        Meaning::Trouble(words) => words,
+        Meaning::SetsPeer => "notes the peer, sends nothing yet",
+        Meaning::ForgetsPeer => "forgets its peer",
+        Meaning::EveryAddress => "every address of this machine",
+        Meaning::ThisMachine => "this machine only",
+        Meaning::KernelPicksPort => "the kernel picks the port",
+        Meaning::WaitingForPeers => "waiting for peers",
+        Meaning::Accepted { local, peer } => {
+            return accepted(out, local.as_ref(), peer.as_ref(), escape, glyphs);
         }
-        Meaning::Farewell(farewell) => self::farewell(farewell, glyphs),
-        Meaning::OpenElsewhere => "still open by another descriptor".into(),
-        Meaning::SeveralEnded(count) => format!("{count} sockets end here"),
+        Meaning::Joined(one, other) => {
+            out.push('#');
+            decimal(out, *one);
+            out.push_str(" and #");
+            decimal(out, *other);
+            ", joined to each other"
+        }
+        Meaning::Part { done, of } => {
+            size(out, *done);
+            out.push_str(" of ");
+            size(out, *of);
+            " fitted in"
+        }
+        Meaning::Cut { of, to } => {
+            out.push_str("datagram of ");
+            size(out, *of);
+            out.push_str(", cut to ");
+            return size(out, *to);
+        }
+        Meaning::Peeked => "only a look: the bytes stay",
+        Meaning::PeerEnded => "the peer has closed its side",
+        Meaning::ShutSend => "no more from us; we still read",
+        Meaning::ShutReceive => "we read no more",
+        Meaning::ShutBoth => "both directions end",
+        Meaning::Connection { local, peer } => {
+            return connection(out, local.as_ref(), peer.as_ref(), escape, glyphs);
+        }
+        Meaning::Farewell(farewell) => return self::farewell(out, farewell, glyphs),
+        Meaning::OpenElsewhere => "still open by another descriptor",
+        Meaning::SeveralEnded(count) => {
+            decimal(out, *count as u64);
+            " sockets end here"
+        }
         Meaning::WaitsFor(awaited) => match awaited {
-            Awaited::Answer => "waits for an answer".into(),
-            Awaited::Peer => "waits for a peer".into(),
-            Awaited::Data => "waits for data".into(),
-            Awaited::Room => "waits for room: the peer reads slowly".into(),
-            Awaited::Other => "waits".into(),
+            Awaited::Answer => "waits for an answer",
+            Awaited::Peer => "waits for a peer",
+            Awaited::Data => "waits for data",
+            Awaited::Room => "waits for room: the peer reads slowly",
+            Awaited::Other => "waits",
         },
-        Meaning::StillWaiting { elapsed, .. } => format!("nothing for {}", whole_seconds(*elapsed)),
-        Meaning::TimedOut(took) => format!("timed out after {}", duration(*took, glyphs)),
-        Meaning::Interrupted => "a signal came in between".into(),
-        Meaning::GivenUp => "given up: the thread ended inside the call".into(),
+        Meaning::StillWaiting { elapsed, .. } => {
+            out.push_str("nothing for ");
+            return whole_seconds(out, *elapsed);
+        }
+        Meaning::TimedOut(took) => {
+            out.push_str("timed out after ");
+            return duration(out, *took, glyphs);
+        }
+        Meaning::Interrupted => "a signal came in between",
+        Meaning::GivenUp => "given up: the thread ended inside the call",
+    };
+    out.push_str(words);
+}
+
+/// `:80 ← 10.0.0.7:41234`.
+fn accepted(
+    out: &mut String,
+    local: Option<&SockAddr>,
+    peer: Option<&SockAddr>,
+    escape: Escape,
+    glyphs: &Glyphs,
+) {
+    match (local, peer) {
+        (Some(local), Some(peer)) => {
+            address::local(out, local, escape);
+            out.push(' ');
+            out.push_str(glyphs.from);
+            out.push(' ');
+            address::write(out, peer, escape);
+        }
+        (None, Some(peer)) => {
+            out.push_str(glyphs.from);
+            out.push(' ');
+            address::write(out, peer, escape);
+        }
+        (Some(local), None) => {
+            out.push_str("a peer came to ");
+            address::local(out, local, escape);
+        }
+        (None, None) => out.push_str("a peer came"),
     }
 }
 
 /// `connected 10.0.0.7:41234 → 93.184.216.34:80`, without the first word.
 pub fn connection(
+    out: &mut String,
     local: Option<&SockAddr>,
     peer: Option<&SockAddr>,
     escape: Escape,
     glyphs: &Glyphs,
-) -> String {
+) {
     match (local, peer) {
         (Some(local), Some(peer)) => {
-            format!(
-                "{} {} {}",
-                address::local(local, escape),
-                glyphs.to,
-                address::write(peer, escape)
-            )
+            address::local(out, local, escape);
+            out.push(' ');
+            out.push_str(glyphs.to);
+            out.push(' ');
+            address::write(out, peer, escape);
         }
-        (None, Some(peer)) => format!("to {}", address::write(peer, escape)),
-        (Some(local), None) => format!("from {}", address::local(local, escape)),
-        (None, None) => String::new(),
+        (None, Some(peer)) => {
+            out.push_str("to ");
+            address::write(out, peer, escape);
+        }
+        (Some(local), None) => {
+            out.push_str("from ");
+            address::local(out, local, escape);
+        }
+        (None, None) => {}
+    }
+}
+
+/// `connected`, with what there is to say of the ends.
+pub fn connected(
+    out: &mut String,
+    conversation: Option<&Conversation>,
+    escape: Escape,
+    glyphs: &Glyphs,
+) {
+    out.push_str("connected");
+    if let Some(Conversation { local, peer, .. }) = conversation
+        && (local.is_some() || peer.is_some())
+    {
+        out.push(' ');
+        connection(out, local.as_ref(), peer.as_ref(), escape, glyphs);
     }
 }
 
 /// `still waiting for 10.20.0.9:5432`.
-pub fn still_waiting(peer: Option<&SockAddr>, escape: Escape) -> String {
-    match peer {
-        Some(SockAddr::UnixUnnamed) | None => "still waiting".into(),
-        Some(peer) => format!("still waiting for {}", address::write(peer, escape)),
+pub fn still_waiting(out: &mut String, peer: Option<&SockAddr>, escape: Escape) {
+    out.push_str("still waiting");
+    if let Some(peer) = peer.filter(|peer| !matches!(peer, SockAddr::UnixUnnamed)) {
+        out.push_str(" for ");
+        address::write(out, peer, escape);
     }
 }
 
 /// `75 B out, 1.6 kB in, closed by us, lived 28ms`.
-fn farewell(farewell: &Farewell, glyphs: &Glyphs) -> String {
-    let carried = format!("{} out, {} in", size(farewell.out), size(farewell.received));
-    let mut parts = vec![match farewell.fate {
-        Fate::Carried => carried,
-        Fate::Open if farewell.out + farewell.received > 0 => carried,
-        Fate::Open => String::new(),
-        Fate::Listened(0) => "no peer came".into(),
-        Fate::Listened(1) => "let 1 peer in".into(),
-        Fate::Listened(count) => format!("let {count} peers in"),
-        Fate::NeverConnected => "never connected".into(),
-        Fate::Unused => "nothing sent or received".into(),
-    }];
-    parts.extend(farewell.first.map(|side| {
-        match side {
+fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
+    let start = out.len();
+    let carried = |out: &mut String| {
+        size(out, farewell.out);
+        out.push_str(" out, ");
+        size(out, farewell.received);
+        out.push_str(" in");
+    };
+    match farewell.fate {
+        Fate::Carried => carried(out),
+        Fate::Open if farewell.out + farewell.received > 0 => carried(out),
+        Fate::Open => {}
+        Fate::Listened(0) => out.push_str("no peer came"),
+        Fate::Listened(1) => out.push_str("let 1 peer in"),
+        Fate::Listened(count) => {
+            out.push_str("let ");
+            decimal(out, count);
+            out.push_str(" peers in");
+        }
+        Fate::NeverConnected => out.push_str("never connected"),
+        Fate::Unused => out.push_str("nothing sent or received"),
+    }
+    let part = |out: &mut String, words: &str| {
+        if out.len() > start {
+            out.push_str(", ");
+        }
+        out.push_str(words);
+    };
+    if let Some(side) = farewell.first {
+        let words = match side {
             // Whether the peer had closed too by then, unread, the calls cannot tell.
             Side::Us => "closed by us",
             Side::Peer => "closed first by the peer",
             Side::PeerByReset => "broken off by the peer",
+        };
+        part(out, words);
+    }
+    match (farewell.fate, farewell.lived) {
+        (Fate::Open, Some(lived)) => {
+            part(out, "still open after ");
+            duration(out, lived, glyphs);
         }
-        .into()
-    }));
-    let lived = farewell.lived.map(|lived| duration(lived, glyphs));
-    match (farewell.fate, lived) {
-        (Fate::Open, Some(lived)) => parts.push(format!("still open after {lived}")),
-        (Fate::Open, None) => parts.push("still open".into()),
-        (_, Some(lived)) => parts.push(format!("lived {lived}")),
+        (Fate::Open, None) => part(out, "still open"),
+        (_, Some(lived)) => {
+            part(out, "lived ");
+            duration(out, lived, glyphs);
+        }
         (_, None) => {}
     }
-    parts.retain(|part| !part.is_empty());
-    parts.join(", ")
 }
 
 /// How a conversation ended without a close(2) of its own, in place of the call.

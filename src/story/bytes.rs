@@ -1,5 +1,7 @@
 //! How many bytes a call moved, and which way.
 
+use syscalls::Sysno;
+
 use crate::syscall::{Call, Role, Value};
 use crate::tracer::event::{CallEvent, Descriptor, SocketId};
 
@@ -18,7 +20,7 @@ const NOT_TAKEN: u64 = 0x2 | 0x2000;
 /// Which way the call moves data, if at all. splice(2) goes by the end at which the socket is.
 pub fn direction(event: &CallEvent) -> Option<Direction> {
     let call = &event.call;
-    if call.name() == "splice" && socket_behind(event, "fd_in").is_some() {
+    if call.row.number == Sysno::splice && socket_behind(event, "fd_in").is_some() {
         return Some(Direction::In);
     }
     match call.row.role {
@@ -57,9 +59,9 @@ pub fn moved(event: &CallEvent) -> u64 {
         return 0;
     }
     let value = u64::try_from(value).unwrap_or(0);
-    match call.name() {
+    match call.row.number {
         // These return a number of messages; each says its own length.
-        "sendmmsg" | "recvmmsg" => messages(call, value),
+        Sysno::sendmmsg | Sysno::recvmmsg => messages(call, value),
         // With MSG_TRUNC the result is the datagram's length, of which no more than the buffer holds was delivered.
         _ => value.min(asked(call).unwrap_or(u64::MAX)),
     }
@@ -74,7 +76,7 @@ pub fn peeks(call: &Call) -> bool {
 /// where nothing is there just now, or urgent data is next. recvmmsg(2) counts messages.
 pub fn meets_end(call: &Call) -> bool {
     call.outcome.value() == Some(0)
-        && !matches!(call.name(), "splice" | "recvmmsg")
+        && !matches!(call.row.number, Sysno::splice | Sysno::recvmmsg)
         && message_flags(call) & NOT_TAKEN == 0
         && asked(call).is_none_or(|of| of > 0)
 }
@@ -90,21 +92,27 @@ pub fn carries_datagram(call: &Call) -> bool {
     let Some(value) = call.outcome.value() else {
         return false;
     };
-    match call.name() {
+    match call.row.number {
         _ if message_flags(call) & NOT_TAKEN != 0 => false,
-        "sendto" | "sendmsg" | "recvfrom" | "recvmsg" | "write" => true,
+        Sysno::sendto | Sysno::sendmsg | Sysno::recvfrom | Sysno::recvmsg | Sysno::write => true,
         // The kernel doesn't pass these on to the socket where they ask for nothing.
-        "read" | "readv" => asked(call).is_none_or(|of| of > 0),
+        Sysno::read | Sysno::readv => asked(call).is_none_or(|of| of > 0),
         _ => value > 0,
     }
 }
 
 /// The MSG_* flags of a receive. Other calls that receive have flags of their own: SPLICE_F_NONBLOCK is the bit of MSG_PEEK.
 fn message_flags(call: &Call) -> u64 {
-    match call.name() {
-        "recvfrom" | "recvmsg" | "recvmmsg" => call.arg("flags").and_then(number).unwrap_or(0),
+    match call.row.number {
+        Sysno::recvfrom | Sysno::recvmsg | Sysno::recvmmsg => flags(call),
         _ => 0,
     }
+}
+
+/// The flags that a call was made with, an int; 0 where it takes none.
+pub fn flags(call: &Call) -> u64 {
+    let index = call.row.args.iter().position(|(name, _)| *name == "flags");
+    index.map_or(0, |index| (call.raw.args[index] as u32).into())
 }
 
 /// The sum of `msg_len` of the first `count` messages, each as far as its buffers, where they are known, could hold it.
@@ -157,14 +165,20 @@ pub fn number(value: &Value) -> Option<u64> {
 
 /// How many bytes the program asked to move, where a plain size says so.
 pub fn asked(call: &Call) -> Option<u64> {
-    match call.name() {
-        "read" | "write" | "recv" | "send" | "recvfrom" | "sendto" | "pread64" | "pwrite64" => {
-            Some(call.raw.args[2])
-        }
-        "readv" | "writev" | "preadv" | "pwritev" | "preadv2" | "pwritev2" => {
-            vectors(call.arg("iov")?)
-        }
-        "sendmsg" | "recvmsg" => vectors(field(call.arg("msg")?, "msg_iov")?),
+    match call.row.number {
+        Sysno::read
+        | Sysno::write
+        | Sysno::recvfrom
+        | Sysno::sendto
+        | Sysno::pread64
+        | Sysno::pwrite64 => Some(call.raw.args[2]),
+        Sysno::readv
+        | Sysno::writev
+        | Sysno::preadv
+        | Sysno::pwritev
+        | Sysno::preadv2
+        | Sysno::pwritev2 => vectors(call.arg("iov")?),
+        Sysno::sendmsg | Sysno::recvmsg => vectors(field(call.arg("msg")?, "msg_iov")?),
         _ => None,
     }
 }

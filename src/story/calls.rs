@@ -1,17 +1,20 @@
 //! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
 
 use super::conversation::{Learned, Link, Part, awaited, interrupted};
+use super::patience::may_time_out;
 use super::{
     Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
     bytes,
 };
+use std::rc::Rc;
+
 use syscalls::Sysno;
 
 use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 impl Story {
-    pub(super) fn call(&mut self, event: Box<CallEvent>) -> Vec<Told> {
+    pub(super) fn call(&mut self, event: Box<CallEvent>, said: &mut Vec<Told>) {
         let call = &event.call;
         self.waiting.remove(&event.tid);
         self.processes
@@ -25,17 +28,18 @@ impl Story {
         let mut learned = self.learn(&event, subject);
 
         let who = self.processes.who(event.pid, event.tid);
+        let connects = self.tells_of(Sysno::connect);
         let mut after = Vec::new();
-        let mut before = Vec::new();
         if let Some((since, errno)) = learned.handshake.take()
             && let Some(conversation) = subject.and_then(|id| self.conversations.get(id))
         {
             let told = handshake(who.clone(), conversation, since, event.end, errno);
             // The answer to a question is told after it; data proves what came before it.
-            if call.row.role == Role::Setup || errno.is_some() {
-                after.push(told)
-            } else {
-                before.push(told)
+            let follows = call.row.role == Role::Setup || errno.is_some();
+            let told = Some(told).filter(|_| connects);
+            match follows {
+                true => after.extend(told),
+                false => said.extend(told),
             }
         }
         let conversation = subject.and_then(|id| self.conversations.get(id)).cloned();
@@ -50,17 +54,10 @@ impl Story {
                 None => conversation.as_ref().map(|_| Meaning::OpenElsewhere),
             };
         }
-        after.extend(rest);
+        if self.tells_of(Sysno::close) {
+            after.extend(rest);
+        }
         let chosen = selected(&self.options, &event);
-        if !self.tells_of(Sysno::close) {
-            after.retain(|told| !matches!(told.what, What::Ended(_)));
-        }
-        if !self.tells_of(Sysno::connect) {
-            let connects =
-                |told: &Told| !matches!(told.what, What::Connected | What::NotConnected(_));
-            before.retain(connects);
-            after.retain(connects);
-        }
         if chosen {
             let importance = match event.call.outcome {
                 Outcome::Error(_) if errno::is_normal(&event.call) => Importance::Expected,
@@ -73,7 +70,7 @@ impl Story {
                 meaning: learned.meaning.or_else(|| unhappy(&event)),
                 took: learned.took,
                 after: learned.after,
-                folds: self.folds(&event),
+                folds: self.options.folds(&event),
                 importance,
                 conversation,
                 ..Told::new(What::Call(event), Some(who), start)
@@ -81,13 +78,12 @@ impl Story {
             if let Some(timeout) = timeout {
                 timeout.say(&mut told);
             }
-            before.push(told);
+            said.push(told);
         }
-        before.extend(after);
-        before
+        said.extend(after);
     }
 
-    pub(super) fn waits(&mut self, event: Box<CallEvent>) -> Vec<Told> {
+    pub(super) fn waits(&mut self, event: Box<CallEvent>, said: &mut Vec<Told>) {
         let subject = Self::subject(&event);
         self.meet(&event, subject);
         if let Some(conversation) = subject.and_then(|id| self.conversations.get_mut(id)) {
@@ -99,12 +95,11 @@ impl Story {
             conversation: subject.and_then(|id| self.conversations.get(id)).cloned(),
             stage: stage(&event),
             meaning: Some(Meaning::WaitsFor(waits)),
-            folds: self.folds(&event),
+            folds: self.options.folds(&event),
             ..Told::new(What::Waiting(event.clone()), Some(who), event.start)
         };
-        let chosen = selected(&self.options, &event);
+        said.extend(Some(told).filter(|_| selected(&self.options, &event)));
         self.waiting.insert(event.tid, (event, 0));
-        if chosen { vec![told] } else { Vec::new() }
     }
 
     /// The socket that a call is about.
@@ -143,20 +138,26 @@ impl Story {
         let made = matches!(event.call.row.role, Role::Create | Role::Accept)
             && event.call.outcome.value().is_some();
         let listener = event.call.descriptor();
-        let mut sockets: Vec<_> = Vec::new();
-        for (fd, descriptor) in &event.descriptors {
-            if let Descriptor::Socket(socket) = descriptor {
-                let new = made && (event.call.row.role == Role::Create || Some(*fd) != listener);
-                sockets.push((*socket, new));
-            }
-        }
         // A listener comes before whom it lets in.
-        sockets.sort_by_key(|(socket, new)| (*new, Some(socket.id) != subject));
-        for (socket, new) in sockets {
-            self.conversations.meet(socket, event.start, new);
-            let about = new || Some(socket.id) == subject;
-            if let Some(conversation) = self.conversations.get_mut(socket.id).filter(|_| about) {
-                conversation.silence.note(event);
+        for (news, subjects) in [(false, true), (false, false), (true, true), (true, false)] {
+            if news && !made {
+                break;
+            }
+            for (fd, descriptor) in &event.descriptors {
+                let Descriptor::Socket(socket) = *descriptor else {
+                    continue;
+                };
+                let new = made && (event.call.row.role == Role::Create || Some(*fd) != listener);
+                let is_subject = Some(socket.id) == subject;
+                if (new, is_subject) != (news, subjects) {
+                    continue;
+                }
+                self.conversations.meet(socket, event.start, new);
+                if (new || is_subject)
+                    && let Some(conversation) = self.conversations.get_mut(socket.id)
+                {
+                    conversation.silence.note(event);
+                }
             }
         }
     }
@@ -183,12 +184,12 @@ impl Story {
                         Part::Listener(count) => Part::Listener(count + 1),
                         _ => Part::Listener(1),
                     };
-                    Some(listener.clone())
+                    listener.local.clone()
                 });
                 let meaning = self
                     .conversations
                     .get_mut(id)
-                    .map(|it| it.accepted_from(listener.as_ref(), event));
+                    .map(|it| it.accepted_at(listener, event));
                 Learned {
                     meaning,
                     ..Learned::default()
@@ -210,7 +211,7 @@ impl Story {
     /// Notes the beginning of what socket(2) or socketpair(2) made.
     fn created(&mut self, event: &CallEvent, subject: SocketId) -> Option<Meaning> {
         let mut numbers = Vec::new();
-        let pair = event.call.name() == "socketpair";
+        let pair = event.call.row.number == Sysno::socketpair;
         for (_, descriptor) in &event.descriptors {
             let Descriptor::Socket(socket) = descriptor else {
                 continue;
@@ -239,7 +240,7 @@ impl Story {
         who: &Who,
     ) -> (Option<Farewell>, Vec<Told>) {
         let (mut own, mut others) = (None, Vec::new());
-        let closes = event.call.row.role == Role::Close && event.call.name() == "close";
+        let closes = event.call.row.role == Role::Close && event.call.row.number == Sysno::close;
         for id in &event.released {
             if closes && Some(*id) == subject {
                 own = self
@@ -252,11 +253,24 @@ impl Story {
         }
         (own, others)
     }
+}
+
+impl Options {
+    /// Whether a call's arguments are needed: what is only counted needs none, unless they teach something.
+    pub fn need_arguments(&self, event: &CallEvent) -> bool {
+        let call = &event.call;
+        let teaches_nothing = match (call.row.role, call.outcome) {
+            (Role::Poll, Outcome::Value(_)) => call.row.number != Sysno::epoll_ctl,
+            (Role::Receive | Role::Accept, Outcome::Error(libc::EAGAIN)) => true,
+            _ => false,
+        };
+        self.shows_folded || !teaches_nothing || may_time_out(event) || !self.folds(event)
+    }
 
     /// Whether a call is only counted: set-up and polling that went well, and asking for what hasn't come yet.
-    fn folds(&self, event: &CallEvent) -> bool {
+    pub(super) fn folds(&self, event: &CallEvent) -> bool {
         let call = &event.call;
-        if self.options.verbose || self.options.named.contains(call.row.number.id() as u64) {
+        if self.verbose || self.named.contains(call.row.number.id() as u64) {
             return false;
         }
         match (call.row.role, call.outcome) {
@@ -289,7 +303,7 @@ pub(super) fn stage(event: &CallEvent) -> Option<Stage> {
             .iter()
             .any(|(at, what)| *at == fd && matches!(what, Descriptor::File(_)))
     };
-    if event.call.name() != "splice" && event.call.descriptor().is_some_and(file) {
+    if event.call.row.number != Sysno::splice && event.call.descriptor().is_some_and(file) {
         return None;
     }
     if let Some(direction) = bytes::direction(event) {
@@ -328,7 +342,7 @@ fn unhappy(event: &CallEvent) -> Option<Meaning> {
 /// The end of a handshake that connect(2) had left to the kernel.
 fn handshake(
     who: Who,
-    conversation: &Conversation,
+    conversation: &Rc<Conversation>,
     since: Nanos,
     now: Nanos,
     errno: Option<i32>,
@@ -346,7 +360,7 @@ fn handshake(
         ),
     };
     Told {
-        conversation: Some(conversation.clone()),
+        conversation: Some(Rc::clone(conversation)),
         stage: Some(Stage::Connect),
         meaning,
         took: Some(now.saturating_sub(since)),

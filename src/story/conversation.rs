@@ -1,5 +1,7 @@
 //! One socket's life: its ends, its bytes, and what its calls prove about it.
 
+use syscalls::Sysno;
+
 use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
 use super::silence::Silence;
@@ -321,7 +323,7 @@ impl Conversation {
             took: waited(event, WAIT),
             ..Learned::default()
         };
-        let flags = call.arg("flags").and_then(number).unwrap_or(0);
+        let flags = bytes::flags(call);
         if count > 0 && flags & FASTOPEN == 0 {
             learned.handshake = self.end_handshake(None, event.end);
         }
@@ -423,17 +425,17 @@ impl Conversation {
     fn asked_about(&mut self, event: &CallEvent, ready: bool) -> Learned {
         let call = &event.call;
         let mut learned = Learned::default();
-        match call.name() {
-            "getsockname" => {
+        match call.row.number {
+            Sysno::getsockname => {
                 if let Some(address) = call.address() {
                     self.local = Some(address.clone());
                 }
             }
-            "getpeername" => {
+            Sysno::getpeername => {
                 self.peer = call.address().cloned().or(self.peer.take());
                 learned.handshake = self.end_handshake(None, event.end);
             }
-            "getsockopt" if call.raw.args[1..3] == SO_ERROR => {
+            Sysno::getsockopt if call.raw.args[1..3] == SO_ERROR => {
                 match call.arg("optval").and_then(number) {
                     // No error is also the answer while the handshake is still under way: it counts once polling has reported something.
                     Some(0) if ready => learned.handshake = self.end_handshake(None, event.end),
@@ -448,12 +450,12 @@ impl Conversation {
         learned
     }
 
-    /// A peer came by this listener: what it says about the new conversation.
-    pub(super) fn accepted_from(&mut self, listener: Option<&Self>, event: &CallEvent) -> Meaning {
+    /// A peer came by a listener at that address: what it says about the new conversation.
+    pub(super) fn accepted_at(&mut self, local: Option<SockAddr>, event: &CallEvent) -> Meaning {
         self.part = Part::Accepted;
         self.link = Link::Connected;
         self.born = Some(event.end);
-        self.local = listener.and_then(|listener| listener.local.clone());
+        self.local = local;
         self.peer = event.call.address().cloned();
         Meaning::Accepted {
             local: self.local.clone(),

@@ -1,6 +1,9 @@
 //! The open conversations, and the few that closed last.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 use super::Conversation;
 use super::meaning::Farewell;
@@ -9,13 +12,20 @@ use crate::tracer::event::{Nanos, Socket, SocketId};
 /// How many closed conversations are kept for calls that began before the close and are reported after it.
 const LATE: usize = 256;
 
-/// Every conversation that is open, numbered in order of first sight.
+/// Every conversation that is open, numbered in order of first sight. What was told of one keeps it as it was then.
 #[derive(Debug, Default)]
 pub struct Conversations {
-    open: HashMap<SocketId, Conversation>,
-    /// The latest that closed, with when they did. A call in another thread may end after the close that it overlapped.
-    closed: VecDeque<(Nanos, Conversation)>,
+    open: FxHashMap<SocketId, Rc<Conversation>>,
+    /// The latest that closed. A call in another thread may end after the close that it overlapped.
+    closed: VecDeque<Closed>,
     count: u64,
+}
+
+#[derive(Debug)]
+struct Closed {
+    id: SocketId,
+    when: Nanos,
+    conversation: Rc<Conversation>,
 }
 
 impl Conversations {
@@ -24,73 +34,69 @@ impl Conversations {
         if let Some(known) = self.open.get_mut(&socket.id)
             && !new
         {
-            if known.socket.kind.is_none() {
-                known.socket.kind = socket.kind;
+            if known.socket.kind.is_none() && socket.kind.is_some() {
+                Rc::make_mut(known).socket.kind = socket.kind;
             }
             return;
         }
-        if !new
-            && let Some(at) = self
-                .closed
-                .iter()
-                .position(|(_, conversation)| conversation.socket.id == socket.id)
-        {
+        if !new && let Some(at) = self.closed.iter().position(|it| it.id == socket.id) {
             // It was on its way to another process (SCM_RIGHTS) when nobody had it: it lives on.
-            if self.closed[at].0 < start
-                && let Some((_, conversation)) = self.closed.remove(at)
+            if self.closed[at].when < start
+                && let Some(Closed { conversation, .. }) = self.closed.remove(at)
             {
                 self.open.insert(socket.id, conversation);
             }
             return;
         }
         self.count += 1;
-        self.closed
-            .retain(|(_, conversation)| conversation.socket.id != socket.id);
-        self.open
-            .insert(socket.id, Conversation::new(self.count, socket));
+        self.closed.retain(|it| it.id != socket.id);
+        let conversation = Conversation::new(self.count, socket);
+        self.open.insert(socket.id, Rc::new(conversation));
     }
 
     /// The conversation of a socket, one that closed just now included.
-    pub fn get(&self, id: SocketId) -> Option<&Conversation> {
+    pub fn get(&self, id: SocketId) -> Option<&Rc<Conversation>> {
         let closed = || {
-            self.closed
-                .iter()
-                .map(|(_, conversation)| conversation)
-                .find(|it| it.socket.id == id)
+            let found = self.closed.iter().find(|it| it.id == id);
+            found.map(|it| &it.conversation)
         };
         self.open.get(&id).or_else(closed)
     }
 
     /// The same, to change it.
     pub fn get_mut(&mut self, id: SocketId) -> Option<&mut Conversation> {
-        match self.open.get_mut(&id) {
-            None => self
-                .closed
-                .iter_mut()
-                .map(|(_, conversation)| conversation)
-                .find(|it| it.socket.id == id),
+        let found = match self.open.get_mut(&id) {
+            None => {
+                let closed = self.closed.iter_mut().find(|it| it.id == id);
+                closed.map(|it| &mut it.conversation)
+            }
             found => found,
-        }
+        };
+        found.map(Rc::make_mut)
     }
 
     /// Takes leave of an open one.
-    pub fn remove(&mut self, id: SocketId, now: Nanos) -> Option<(Conversation, Farewell)> {
+    pub fn remove(&mut self, id: SocketId, now: Nanos) -> Option<(Rc<Conversation>, Farewell)> {
         let mut conversation = self.open.remove(&id)?;
-        let farewell = conversation.farewell(now, false);
+        let farewell = Rc::make_mut(&mut conversation).farewell(now, false);
         if self.closed.len() == LATE {
             self.closed.pop_front();
         }
-        self.closed.push_back((now, conversation.clone()));
+        self.closed.push_back(Closed {
+            id,
+            when: now,
+            conversation: Rc::clone(&conversation),
+        });
         Some((conversation, farewell))
     }
 
     /// The open ones, in no order.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Conversation> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Rc<Conversation>> {
         self.open.values_mut()
     }
 
     /// Takes all open ones out, by number.
-    pub fn drain(&mut self) -> Vec<Conversation> {
+    pub fn drain(&mut self) -> Vec<Rc<Conversation>> {
         let mut all: Vec<_> = self
             .open
             .drain()

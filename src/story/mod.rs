@@ -19,7 +19,9 @@ mod silence;
 mod tests;
 mod told;
 
-use std::collections::HashMap;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
 
 pub use conversation::{Conversation, Link, Part};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
@@ -43,6 +45,8 @@ pub struct Options {
     pub named: Selection,
     /// Whether descendants of the program are told of (not with `--no-follow`).
     pub follow: bool,
+    /// Whether calls that fold are shown all the same.
+    pub shows_folded: bool,
 }
 
 impl Default for Options {
@@ -52,6 +56,7 @@ impl Default for Options {
             shown: None,
             named: Selection::default(),
             follow: true,
+            shows_folded: false,
         }
     }
 }
@@ -81,7 +86,7 @@ pub struct Story {
     conversations: Conversations,
     processes: Processes,
     /// Calls in flight, by thread, with how often it was said that they still are.
-    waiting: HashMap<i32, (Box<CallEvent>, usize)>,
+    waiting: FxHashMap<i32, (Box<CallEvent>, usize)>,
 }
 
 impl Story {
@@ -95,14 +100,21 @@ impl Story {
 
     /// Takes the next event and says what there is to say, in the order of lines on a screen.
     pub fn tell(&mut self, event: Event) -> Vec<Told> {
-        let mut said = match event {
-            Event::Call(event) => self.call(event),
-            Event::Waiting(event) => self.waits(event),
-            Event::Process(event) => self.process(event),
-            Event::Notice(notice) => vec![Told::new(What::Notice(notice), None, 0)],
-        };
-        self.hide_others(&mut said);
-        self.introduce(said)
+        let mut said = Vec::new();
+        self.tell_into(event, &mut said);
+        said
+    }
+
+    /// The same into an empty list, so that a call needs no list of its own.
+    pub fn tell_into(&mut self, event: Event, said: &mut Vec<Told>) {
+        match event {
+            Event::Call(event) => self.call(event, said),
+            Event::Waiting(event) => self.waits(event, said),
+            Event::Process(event) => self.process(event, said),
+            Event::Notice(notice) => said.push(Told::new(What::Notice(notice), None, 0)),
+        }
+        self.hide_others(said);
+        self.introduce(said);
     }
 
     /// The trace ends: says which conversations were left open. The story is empty afterwards.
@@ -110,7 +122,8 @@ impl Story {
         self.waiting.clear();
         let mut said = Vec::new();
         for mut conversation in self.conversations.drain() {
-            let meaning = Some(Meaning::Farewell(conversation.farewell(now, true)));
+            let farewell = Rc::make_mut(&mut conversation).farewell(now, true);
+            let meaning = Some(Meaning::Farewell(farewell));
             said.push(Told {
                 conversation: Some(conversation),
                 stage: Some(Stage::Close),
@@ -130,7 +143,7 @@ impl Story {
         self.conversations.len()
     }
 
-    fn process(&mut self, event: ProcessEvent) -> Vec<Told> {
+    fn process(&mut self, event: ProcessEvent, said: &mut Vec<Told>) {
         let ProcessEvent { pid, tid, time, .. } = event;
         let mut importance = Importance::Ordinary;
         let mut lost: (&[SocketId], Ending) = (&[], Ending::Exit);
@@ -168,12 +181,10 @@ impl Story {
             _ => {}
         }
         let who = self.processes.who(pid, tid);
-        let mut said = Vec::new();
+        let closes = self.tells_of(Sysno::close);
         for id in lost.0 {
-            said.extend(self.lose(*id, lost.1, time, &who));
-        }
-        if !self.tells_of(Sysno::close) {
-            said.clear();
+            let told = self.lose(*id, lost.1, time, &who);
+            said.extend(told.filter(|_| closes));
         }
         if let Change::Ended { process, .. } = event.change {
             self.processes.ended(pid, tid, process);
@@ -182,7 +193,6 @@ impl Story {
             importance,
             ..Told::new(What::Process(event), Some(who), time)
         });
-        said
     }
 
     fn lose(&mut self, id: SocketId, way: Ending, now: Nanos, who: &Who) -> Option<Told> {
@@ -196,21 +206,22 @@ impl Story {
     }
 
     /// Puts "this one started that one" before the first line of a process under a new program.
-    fn introduce(&mut self, said: Vec<Told>) -> Vec<Told> {
-        let mut all = Vec::with_capacity(said.len());
-        for told in said {
+    fn introduce(&mut self, said: &mut Vec<Told>) {
+        let mut at = 0;
+        while let Some(told) = said.get(at) {
             if let (What::Call(_) | What::Waiting(_), false, Some(who)) =
                 (&told.what, told.folds, &told.who)
                 && let Some((parent, time)) = self.processes.news(who.pid)
             {
-                all.push(Told {
+                let runs = Told {
                     importance: Importance::Expected,
                     ..Told::new(What::Runs(who.clone()), Some(parent), time)
-                });
+                };
+                said.insert(at, runs);
+                at += 1;
             }
-            all.push(told);
+            at += 1;
         }
-        all
     }
 
     /// With `--no-follow`, leaves out what isn't the program's own.

@@ -4,6 +4,8 @@ use super::calls::{selected, stage};
 use super::conversation::{Link, Part, awaited};
 use super::conversations::Conversations;
 use super::{Awaited, Conversation, Importance, Meaning, Stage, Story, Told, What, Who, bytes};
+use std::rc::Rc;
+
 use syscalls::Sysno;
 
 use crate::syscall::{Outcome, Role, table};
@@ -22,7 +24,7 @@ const DONTWAIT: u64 = 0x40;
 pub struct Timeout {
     took: Nanos,
     /// The only conversation that was waited for, and whether for its handshake.
-    of: Option<(Conversation, Stage)>,
+    of: Option<(Rc<Conversation>, Stage)>,
 }
 
 impl Timeout {
@@ -76,7 +78,7 @@ impl Story {
             };
             let elapsed = now.saturating_sub(since);
             // A connect(2) that blocks is in flight, and was told of above.
-            if due(elapsed, &mut conversation.silence.reminded) && connects {
+            if peer_due(elapsed, conversation) && connects {
                 let who = self.processes.who(pid, tid);
                 said.push(still_waiting(
                     who,
@@ -121,7 +123,7 @@ impl Story {
                 let elapsed = now.saturating_sub(since);
                 // What connects is told of as that.
                 let connects = matches!(conversation.link, Link::Connecting { .. });
-                if !connects && due(elapsed, &mut conversation.silence.reminded) {
+                if !connects && peer_due(elapsed, conversation) {
                     let who = self.processes.who(event.pid, event.tid);
                     let stage = Some(Stage::Receive);
                     said.push(still_waiting(
@@ -151,14 +153,14 @@ impl Story {
                 let mut awaited = waited_for(&mut self.conversations, event);
                 awaited.retain(|(conversation, _)| took / 2 >= conversation.silence.timed_out);
                 for (conversation, _) in &mut awaited {
-                    conversation.silence.timed_out = took;
+                    Rc::make_mut(conversation).silence.timed_out = took;
                 }
                 let of = match &awaited[..] {
                     [] => return None,
                     [(one, _)] if matches!(one.link, Link::Connecting { .. }) => {
-                        Some(((**one).clone(), Stage::Connect))
+                        Some((Rc::clone(one), Stage::Connect))
                     }
-                    [(one, _)] => Some(((**one).clone(), Stage::Receive)),
+                    [(one, _)] => Some((Rc::clone(one), Stage::Receive)),
                     _ => None,
                 };
                 Some(Timeout { took, of })
@@ -168,7 +170,7 @@ impl Story {
                 Outcome::Error(libc::EAGAIN),
             )
             | (Role::Connect, Outcome::Error(libc::EINPROGRESS)) => {
-                let flags = call.arg("flags").and_then(bytes::number).unwrap_or(0);
+                let flags = bytes::flags(call);
                 let conversation = subject.and_then(|id| self.conversations.get(id))?;
                 let limited =
                     !conversation.silence.nonblocking && (flags & DONTWAIT == 0) && took >= LIMITED;
@@ -179,11 +181,16 @@ impl Story {
     }
 }
 
+/// Whether a call waited so long that it may be told of as a timeout.
+pub fn may_time_out(event: &CallEvent) -> bool {
+    event.end.saturating_sub(event.start) >= LIMITED.min(POLLED)
+}
+
 /// The conversations whose peers a poll waits for, and since when: those that it names, or for epoll_wait(2) those of its process.
 fn waited_for<'a>(
     conversations: &'a mut Conversations,
     event: &CallEvent,
-) -> Vec<(&'a mut Conversation, Nanos)> {
+) -> Vec<(&'a mut Rc<Conversation>, Nanos)> {
     let opaque = event.call.row.is_opaque_wait();
     let named = |id| {
         event.descriptors.iter().any(
@@ -207,20 +214,33 @@ fn waited_for<'a>(
     found
 }
 
-/// Whether it is time to say once more that something is waited for.
+/// Whether it is time to say once more that a call still waits.
 fn due(elapsed: Nanos, reminded: &mut usize) -> bool {
-    let passed = PATIENCE
-        .iter()
-        .take_while(|patience| elapsed >= **patience)
-        .count();
+    let passed = passed(elapsed);
     let due = passed > *reminded;
     *reminded = passed.max(*reminded);
     due
 }
 
+/// The same of a conversation's peer.
+fn peer_due(elapsed: Nanos, conversation: &mut Rc<Conversation>) -> bool {
+    let mut reminded = conversation.silence.reminded;
+    let due = due(elapsed, &mut reminded);
+    if due {
+        Rc::make_mut(conversation).silence.reminded = reminded;
+    }
+    due
+}
+
+/// How many of the times in [`PATIENCE`] have passed.
+fn passed(elapsed: Nanos) -> usize {
+    let passed = PATIENCE.iter().take_while(|patience| elapsed >= **patience);
+    passed.count()
+}
+
 fn still_waiting(
     who: Who,
-    conversation: Conversation,
+    conversation: Rc<Conversation>,
     stage: Option<Stage>,
     now: Nanos,
     elapsed: Nanos,

@@ -1,7 +1,8 @@
 //! The processes and threads of a trace: their names, and who started whom.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::told::Who;
 use crate::tracer::event::Nanos;
@@ -11,16 +12,16 @@ use crate::tracer::event::Nanos;
 pub struct Processes {
     /// The program itself.
     first: Option<i32>,
-    processes: HashMap<i32, Process>,
+    processes: FxHashMap<i32, Process>,
     /// The process of each thread that isn't its leader.
-    threads: HashMap<i32, i32>,
+    threads: FxHashMap<i32, i32>,
     /// Threads whose latest call a signal has ended.
-    interrupted: std::collections::HashSet<i32>,
+    interrupted: FxHashSet<i32>,
 }
 
 #[derive(Debug)]
 struct Process {
-    name: Arc<str>,
+    name: Rc<str>,
     parent: Option<Who>,
     /// Who started it, and when it became another program; until that is told.
     news: Option<(Who, Nanos)>,

@@ -98,6 +98,13 @@ impl Act {
         self
     }
 
+    /// It is a send or a receive of one buffer, with these flags.
+    pub fn flagged(mut self, flags: u64) -> Self {
+        self.event.call.args[3].value = Value::Flags(&socket::MESSAGE, flags);
+        self.event.call.raw.args[3] = flags;
+        self
+    }
+
     /// It is over.
     pub fn done(self) -> Event {
         Event::Call(Box::new(self.event))

@@ -1,5 +1,7 @@
 //! A peer's silence: since when something is to come from it, who waits for that, and what was said of it.
 
+use syscalls::Sysno;
+
 use super::bytes::number;
 use crate::tracer::event::{CallEvent, Nanos};
 
@@ -42,15 +44,15 @@ impl Silence {
         let args = &call.raw.args;
         // The same bit as SOCK_NONBLOCK (include/linux/net.h).
         let nonblocking = |argument: usize| args[argument] & libc::O_NONBLOCK as u64 != 0;
-        match call.name() {
-            "socket" | "socketpair" => self.nonblocking = nonblocking(1),
-            "accept4" => self.nonblocking = nonblocking(3),
-            "fcntl" if args[1] == libc::F_SETFL as u64 => self.nonblocking = nonblocking(2),
-            "ioctl" if args[1] == libc::FIONBIO => {
+        match call.row.number {
+            Sysno::socket | Sysno::socketpair => self.nonblocking = nonblocking(1),
+            Sysno::accept4 => self.nonblocking = nonblocking(3),
+            Sysno::fcntl if args[1] == libc::F_SETFL as u64 => self.nonblocking = nonblocking(2),
+            Sysno::ioctl if args[1] == libc::FIONBIO => {
                 let value = call.args.get(2).and_then(|arg| number(&arg.value));
                 self.nonblocking = value.is_some_and(|value| value != 0);
             }
-            "epoll_ctl" => {
+            Sysno::epoll_ctl => {
                 let events = call.arg("event").and_then(|event| event.field("events"));
                 let incoming = events.and_then(number).unwrap_or(0) & libc::EPOLLIN as u64 != 0;
                 self.watched = args[1] != libc::EPOLL_CTL_DEL as u64 && incoming;

@@ -447,8 +447,7 @@ fn again_after_a_block_is_a_timeout() {
     assert_eq!(last(vec![send]), timeout);
     assert!(last(vec![again(MS)]).0);
     // Such a call never blocks, however long the machine was busy with others.
-    let mut look = again(2000 * MS);
-    look.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x40);
+    let look = again(2000 * MS).flagged(0x40);
     assert!(last(vec![look]).0);
     let flags = Act::new(
         Sysno::fcntl,
@@ -477,8 +476,7 @@ fn messages_count_their_own_bytes_and_a_look_counts_none() {
             ("msgvec", Value::List { items, more: false }),
         ],
     );
-    let mut look = recvfrom(3, b"abc", 3, 9).on(3, 1);
-    look.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x2);
+    let look = recvfrom(3, b"abc", 3, 9).on(3, 1).flagged(0x2);
     let mut splice = Act::new(
         Sysno::splice,
         vec![

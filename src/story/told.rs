@@ -1,6 +1,6 @@
 //! What the story says: each event with its place in the life of its conversation.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use super::{Conversation, Meaning};
 use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
@@ -15,7 +15,7 @@ pub struct Told {
     /// When: the entry of a call, otherwise the moment at which it happened.
     pub time: Nanos,
     /// The conversation that it belongs to, as it stands now.
-    pub conversation: Option<Conversation>,
+    pub conversation: Option<Rc<Conversation>>,
     /// Which stage of it.
     pub stage: Option<Stage>,
     /// What it means.
@@ -92,7 +92,7 @@ pub struct Who {
     /// The thread.
     pub tid: i32,
     /// The process's name in /proc/PID/comm, the tracee's own choice and thus not safe to print; empty where nobody has said it.
-    pub name: Arc<str>,
+    pub name: Rc<str>,
 }
 
 /// The stages of a conversation.

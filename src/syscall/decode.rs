@@ -86,16 +86,19 @@ impl Entry {
 
 /// Decodes a call whose outcome is known ([`Outcome::Unfinished`]: what its entry alone can say, for one that blocks).
 pub fn finish(entry: &Entry, outcome: Outcome, memory: &dyn Memory, limits: Limits) -> Call {
-    let mut decoder = Decoder::new(entry, outcome, memory, limits);
-    let mut args = Vec::with_capacity(entry.row.args.len());
+    let mut call = entry.bare(outcome);
+    add_arguments(&mut call, entry, memory, limits);
+    call
+}
+
+/// Decodes the arguments of a call that is [bare](Entry::bare).
+pub fn add_arguments(call: &mut Call, entry: &Entry, memory: &dyn Memory, limits: Limits) {
+    let mut decoder = Decoder::new(entry, call.outcome, memory, limits);
+    call.args.reserve(entry.row.args.len());
     for (index, (name, kind)) in entry.row.args.iter().enumerate() {
         if let Some(value) = decoder.arg(index, kind) {
-            args.push(Arg { name, value });
+            call.args.push(Arg { name, value });
         }
-    }
-    Call {
-        args,
-        ..entry.bare(outcome)
     }
 }
 

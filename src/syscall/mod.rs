@@ -22,7 +22,8 @@ pub mod table;
 
 pub use call::{Arg, Call, Data, Outcome, Raw, Value};
 pub use decode::{
-    Entry, Limits, MESSAGE_HEADER, capture, enter, finish, hides_descriptors, named_descriptors,
+    Entry, Limits, MESSAGE_HEADER, add_arguments, capture, enter, finish, hides_descriptors,
+    named_descriptors,
 };
 pub use effect::{Effect, Origin, add_effects, effects};
 pub use memory::{Memory, NoMemory, Snapshot};

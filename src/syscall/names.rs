@@ -57,23 +57,35 @@ impl Names {
     /// has no name.
     pub fn flags(&self, value: u64) -> (Vec<&'static str>, u64) {
         let mut names = Vec::new();
+        let rest = self.each_flag(value, |name| names.push(name));
+        (names, rest)
+    }
+
+    /// The same name by name; returns the bits that have none.
+    pub fn each_flag(&self, value: u64, mut found: impl FnMut(&'static str)) -> u64 {
         let mut rest = value;
+        let mut any = false;
         if self.mask != 0
             && let Some(name) = self.get(value & self.mask)
         {
-            names.push(name);
+            found(name);
+            any = true;
             rest &= !self.mask;
         }
         for (bits, name) in self.rows {
+            if rest == 0 {
+                break;
+            }
             if *bits & self.mask == 0 && *bits != 0 && rest & bits == *bits {
-                names.push(name);
+                found(name);
+                any = true;
                 rest &= !bits;
             }
         }
-        if value == 0 && names.is_empty() {
-            names.extend(self.get(0));
+        if value == 0 && !any {
+            self.get(0).into_iter().for_each(found);
         }
-        (names, rest)
+        rest
     }
 }
 

@@ -3,8 +3,8 @@
 use super::descriptors::Changes;
 use super::event::{CallEvent, Descriptor, Nanos, Socket, SocketId};
 use crate::syscall::{
-    Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, capture, enter,
-    finish, hides_descriptors, named_descriptors,
+    Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, add_arguments,
+    capture, enter, finish, hides_descriptors, named_descriptors,
 };
 
 /// The most descriptors that one call's event names.
@@ -126,24 +126,45 @@ impl Calling {
         }
     }
 
-    /// The call, decoded.
-    pub fn tell(&mut self) -> CallEvent {
-        let outcome = self.outcome;
-        let call = match self.early.take() {
-            Some(early) => Call { outcome, ..early },
-            None => finish(&self.entry, outcome, &self.snapshot, self.limits),
-        };
+    /// The call, decoded where its arguments are `needed`, in the box of one that was told.
+    pub fn tell(
+        &mut self,
+        spare: Option<Box<CallEvent>>,
+        needed: &dyn Fn(&CallEvent) -> bool,
+    ) -> Box<CallEvent> {
+        let mut event = spare.unwrap_or_else(|| {
+            Box::new(CallEvent {
+                pid: 0,
+                tid: 0,
+                start: 0,
+                end: 0,
+                call: self.entry.bare(self.outcome),
+                descriptors: Vec::new(),
+                released: Vec::new(),
+            })
+        });
+        (event.pid, event.tid) = (self.pid, self.tid);
+        (event.start, event.end) = (self.start, self.end);
         let sockets = self.changes.sockets.iter();
         let sockets = sockets.map(|(fd, socket)| (*fd, Descriptor::Socket(*socket)));
-        CallEvent {
-            pid: self.pid,
-            tid: self.tid,
-            start: self.start,
-            end: self.end,
-            call,
-            descriptors: sockets.chain(self.files.drain(..)).collect(),
-            released: self.changes.released.clone(),
+        event.descriptors.clear();
+        event
+            .descriptors
+            .extend(sockets.chain(self.files.drain(..)));
+        event.released.clone_from(&self.changes.released);
+        let call = &mut event.call;
+        (call.row, call.raw) = (self.entry.row, self.entry.raw);
+        call.outcome = self.outcome;
+        call.args.clear();
+        match self.early.take() {
+            Some(early) => call.args = early.args,
+            None if needed(&event) => {
+                let call = &mut event.call;
+                add_arguments(call, &self.entry, &self.snapshot, self.limits);
+            }
+            None => {}
         }
+        event
     }
 
     /// How many bytes of ours it takes beside itself.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::calling::Calling;
-use super::event::Event;
+use super::event::{CallEvent, Event};
 use super::stopped::{Resume, Stopped};
 
 /// How many events may wait for the output.
@@ -25,6 +25,9 @@ const ROOM_AGAIN: u64 = CAPACITY as u64 * 3 / 4;
 
 /// How many bytes of calls may wait for it, apart from a single call that is longer: many long ones are not to take all memory.
 const BYTES: usize = 8 << 20;
+
+/// How many boxes of events are kept for others: a call makes one, and few calls come back with more than one line.
+const SPARE: usize = 4;
 
 /// How long the output waits for further events before it sleeps. To wake it costs the tracer more than the rest of an event.
 const GATHER: Duration = Duration::from_millis(2);
@@ -100,13 +103,17 @@ pub struct Outbox {
 }
 
 /// The output's end.
-#[derive(Debug)]
 pub struct Inbox {
     keep_step: bool,
     receiver: Receiver<Parcel>,
     returns: SyncSender<Box<Calling>>,
     progress: Arc<Progress>,
     alarm: Alarm,
+    /// Whether a call's arguments are needed.
+    needed: Box<dyn Fn(&CallEvent) -> bool + Send>,
+    /// The boxes of events that have been dealt with.
+    #[expect(clippy::vec_box, reason = "they go on as boxes")]
+    spare: Vec<Box<CallEvent>>,
 }
 
 /// Both ends of a queue. With `keep_step`, a thread waits until its event has been dealt with.
@@ -132,6 +139,8 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
             returns,
             progress,
             alarm,
+            needed: Box::new(|_| true),
+            spare: Vec::new(),
         },
     )
 }
@@ -295,8 +304,21 @@ impl Outbox {
 }
 
 impl Inbox {
+    /// Only calls whose arguments are `needed` come with them.
+    pub fn needing(mut self, needed: impl Fn(&CallEvent) -> bool + Send + 'static) -> Self {
+        self.needed = Box::new(needed);
+        self
+    }
+
+    /// Takes the box of an event that has been dealt with, for another.
+    pub fn reuse(&mut self, event: Box<CallEvent>) {
+        if self.spare.len() < SPARE {
+            self.spare.push(event);
+        }
+    }
+
     /// The next event, or none within `patience`; an error when the tracer is done.
-    pub fn next(&self, patience: Duration) -> Result<Option<Event>, Closed> {
+    pub fn next(&mut self, patience: Duration) -> Result<Option<Event>, Closed> {
         match self.receiver.recv_timeout(patience) {
             Ok(parcel) => Ok(Some(self.unpack(parcel))),
             Err(RecvTimeoutError::Timeout) => Ok(None),
@@ -305,13 +327,13 @@ impl Inbox {
     }
 
     /// The next event, if one is there already.
-    pub fn next_now(&self) -> Option<Event> {
+    pub fn next_now(&mut self) -> Option<Event> {
         let parcel = self.receiver.try_recv().ok()?;
         Some(self.unpack(parcel))
     }
 
     /// The first of the events that gather within a moment. None where somebody waits for each to be shown.
-    pub fn next_gathered(&self) -> Option<Event> {
+    pub fn next_gathered(&mut self) -> Option<Event> {
         if self.keep_step {
             return None;
         }
@@ -321,18 +343,18 @@ impl Inbox {
     }
 
     /// The event that came, a call's decoded and its box sent back.
-    fn unpack(&self, parcel: Parcel) -> Event {
+    fn unpack(&mut self, parcel: Parcel) -> Event {
         let room = parcel.room();
         self.progress.bytes.fetch_sub(room, Ordering::SeqCst);
         match parcel {
             Parcel::Event(event) => event,
             Parcel::Call(mut calling) => {
-                let event = calling.tell();
+                let event = calling.tell(self.spare.pop(), &self.needed);
                 if calling.is_lean() {
                     // Where there are enough, it is dropped.
                     let _ = self.returns.try_send(calling);
                 }
-                Event::Call(Box::new(event))
+                Event::Call(event)
             }
         }
     }
@@ -379,7 +401,7 @@ mod tests {
     #[test]
     fn long_calls_wait_for_room_and_none_is_lost() {
         const LEN: usize = 1 << 20;
-        let (mut outbox, inbox) = queue(false, Alarm::start().expect("a thread"));
+        let (mut outbox, mut inbox) = queue(false, Alarm::start().expect("a thread"));
         let memory = TraceeMemory::of(std::process::id() as i32);
         let data = vec![7u8; LEN];
         let number = libc::SYS_write as u64;

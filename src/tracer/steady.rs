@@ -50,7 +50,7 @@ fn at<T>(items: &[T]) -> u64 {
 
 #[test]
 fn after_the_first_of_its_kind_a_call_takes_no_memory() {
-    let (mut outbox, inbox) = queue(false, Alarm::start().expect("a thread"));
+    let (mut outbox, mut inbox) = queue(false, Alarm::start().expect("a thread"));
     // We are the tracee ourselves: what the calls point to stands here.
     let memory = TraceeMemory::of(std::process::id() as i32);
     let data = [7u8; 64];

@@ -249,7 +249,7 @@ fn datagrams_that_are_cut_or_empty() {
     let udp = (libc::AF_INET, libc::SOCK_DGRAM, 17);
     let mut long = recvfrom(3, b"0123456789", 3000, 10);
     long.event.call.args[1].value = data(b"0123456789", 10);
-    long.event.call.args[3].value = Value::Flags(&socket::MESSAGE, 0x20);
+    long = long.flagged(0x20);
     let close = |id| close(3).on_kind(3, id, udp).releases(id);
     let text = screen(
         [

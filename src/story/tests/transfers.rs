@@ -7,11 +7,6 @@ const PEEK: u64 = 0x2;
 const TRUNC: u64 = 0x20;
 const ERRQUEUE: u64 = 0x2000;
 
-fn flagged(mut act: Act, flags: u64) -> Act {
-    act.event.call.args[3].value = Value::Flags(&socket::MESSAGE, flags);
-    act
-}
-
 fn splice(flags: u64, count: i64) -> Act {
     let args = vec![
         ("fd_in", Value::Fd(3)),
@@ -58,7 +53,7 @@ fn only_some_results_of_0_are_the_end() {
     // Urgent data may be next, or nothing there (splice(2)).
     assert!(!end(splice(0, 0)));
     // A notice of MSG_ZEROCOPY has no bytes.
-    assert!(!end(flagged(recvfrom(3, b"", 0, 9), ERRQUEUE)));
+    assert!(!end(recvfrom(3, b"", 0, 9).flagged(ERRQUEUE)));
     assert!(!end(recvfrom(3, b"", 0, 0)));
 }
 
@@ -71,24 +66,24 @@ fn a_splice_that_does_not_block_is_more_than_a_look() {
 #[test]
 fn of_a_datagram_cut_short_only_what_was_delivered_counts() {
     let cut = |of, to| Some(Meaning::Cut { of, to });
-    let long = || flagged(recvfrom(3, b"0123456789", 3000, 10), TRUNC);
+    let long = || recvfrom(3, b"0123456789", 3000, 10).flagged(TRUNC);
     let (meaning, farewell) = of_datagrams(long());
     assert_eq!((meaning, farewell.received), (cut(3000, 10), 10));
 
-    let (meaning, farewell) = of_datagrams(flagged(long(), TRUNC | PEEK));
+    let (meaning, farewell) = of_datagrams(long().flagged(TRUNC | PEEK));
     assert_eq!((meaning, farewell.received), (Some(Meaning::Peeked), 0));
     assert_eq!(farewell.fate, Fate::Unused);
 
-    let (meaning, farewell) = of_datagrams(flagged(recvfrom(3, b"0123", 4, 10), TRUNC));
+    let (meaning, farewell) = of_datagrams(recvfrom(3, b"0123", 4, 10).flagged(TRUNC));
     assert_eq!((meaning, farewell.received), (None, 4));
 
     // Its length alone was asked for, and it is gone.
-    let (meaning, farewell) = of_datagrams(flagged(recvfrom(3, b"", 3000, 0), TRUNC));
+    let (meaning, farewell) = of_datagrams(recvfrom(3, b"", 3000, 0).flagged(TRUNC));
     assert_eq!((meaning, farewell.received), (cut(3000, 0), 0));
     assert_eq!(farewell.fate, Fate::Carried);
 
     // A stream leaves the bytes out of the buffer, but they have come in (tcp(7)).
-    let (meaning, farewell) = of_stream(flagged(recvfrom(3, b"", 10, 10), TRUNC));
+    let (meaning, farewell) = of_stream(recvfrom(3, b"", 10, 10).flagged(TRUNC));
     assert_eq!((meaning, farewell.received), (None, 10));
 }
 
@@ -142,7 +137,7 @@ fn an_empty_datagram_is_something() {
     assert_eq!(fate(vec![read(9)]), Fate::Carried);
     // These brought nothing: read(2) for nothing, a look, a failure, and a receive after shutdown(2).
     assert_eq!(fate(vec![read(0)]), Fate::Unused);
-    assert_eq!(fate(vec![flagged(empty(), PEEK)]), Fate::Unused);
+    assert_eq!(fate(vec![empty().flagged(PEEK)]), Fate::Unused);
     assert_eq!(fate(vec![empty().fails(libc::EAGAIN)]), Fate::Unused);
     let shutdown = Act::new(
         Sysno::shutdown,
