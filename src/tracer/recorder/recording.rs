@@ -129,8 +129,13 @@ impl Recording {
     }
 
     /// Whether they are.
-    pub fn is_on(&self) -> bool {
+    fn is_on(&self) -> bool {
         self.shared.load(header::ON) != 0
+    }
+
+    /// Whether they are, or will be again.
+    pub fn goes_on(&self) -> bool {
+        self.is_on() || self.paused
     }
 
     /// Whether a descriptor leads to a socket.

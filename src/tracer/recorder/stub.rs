@@ -73,7 +73,7 @@ const RECORDED: &[Recorded] = &[
     (libc::SYS_getsockopt,  flag::ALWAYS | flag::LENGTH, 0, 4, &[(AddressBack, 3, 4)]),
     (libc::SYS_fcntl,       flag::COMMAND, 0, 0, &[]),
     (libc::SYS_poll,        flag::ALWAYS | flag::FEW, 0, 0, &[(Polled, 0, 1)]),
-    (libc::SYS_epoll_ctl,   0, 2, 0, &[(Event, 3, 3)]),
+    (libc::SYS_epoll_ctl,   flag::ALWAYS, 0, 0, &[(Event, 3, 3)]),
     (libc::SYS_epoll_wait,  flag::ALWAYS, 0, 0, &[(Events, 1, 2)]),
     (libc::SYS_epoll_pwait, flag::ALWAYS, 0, 0, &[(Events, 1, 2), (Mask, 4, 5)]),
 ];
