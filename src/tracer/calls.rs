@@ -55,8 +55,12 @@ impl Engine {
             }
         }
         let interrupted = self.new_call(tid);
-        if self.records && raw.number == libc::SYS_arch_prctl as u64 {
-            self.leave_thread_base(&stopped, raw.args[0])?;
+        match raw.number as libc::c_long {
+            libc::SYS_arch_prctl if self.records => {
+                self.leave_thread_base(&stopped, raw.args[0])?
+            }
+            libc::SYS_rt_sigaction if self.records => self.watch_faults(tid, raw.args[1]),
+            _ => {}
         }
         let row = if arch == abi::AUDIT_ARCH {
             self.watch_mappings(tid, &raw);

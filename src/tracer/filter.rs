@@ -42,6 +42,8 @@ enum Rule {
     Unshares,
     /// arch_prctl(2) where it is about gs, by which the recorder knows threads.
     Base,
+    /// rt_sigaction(2) where it is about faults.
+    Faults,
     /// shmat(2): how long the memory is, its arguments do not say.
     Attaches,
 }
@@ -81,13 +83,14 @@ const ENGINE: [libc::c_long; 10] = [
 ];
 
 /// Calls whose arguments decide whether they stop for the engine's sake.
-const BY_ARGUMENTS: [(libc::c_long, Rule); 6] = [
+const BY_ARGUMENTS: [(libc::c_long, Rule); 7] = [
     (libc::SYS_clone, Rule::Clone),
     (libc::SYS_prctl, Rule::Sandbox),
     (libc::SYS_mmap, Rule::Maps(0, 1)),
     (libc::SYS_mremap, Rule::Remaps),
     (libc::SYS_shmat, Rule::Attaches),
     (libc::SYS_arch_prctl, Rule::Base),
+    (libc::SYS_rt_sigaction, Rule::Faults),
 ];
 
 /// The filter that a program starts with.

@@ -5,7 +5,7 @@ pub mod padding;
 pub mod record;
 pub mod recording;
 pub mod set_up;
-mod settle;
+pub(super) mod settle;
 pub mod shared;
 pub mod space;
 pub mod stub;

@@ -5,6 +5,7 @@ use super::{Members, RET_DATA, Rule};
 use crate::tracer::abi;
 use crate::tracer::growth::DISPATCH;
 use crate::tracer::places::{NEAR, PAGE, PASSING_PAGE};
+use crate::tracer::recorder::settle::FAULTS;
 
 const CLONE_FLAGS: u32 = (libc::CLONE_THREAD | libc::CLONE_FILES) as u32;
 
@@ -188,6 +189,13 @@ impl Writer {
                 assembler.load(word::low(0));
                 for command in [abi::ARCH_SET_GS, abi::ARCH_GET_GS] {
                     assembler.branch(Test::Equal(command), stop);
+                }
+                assembler.goto(pass);
+            }
+            Rule::Faults => {
+                assembler.load(word::low(0));
+                for signal in FAULTS {
+                    assembler.branch(Test::Equal(signal as u32), stop);
                 }
                 assembler.goto(pass);
             }

@@ -98,6 +98,8 @@ pub mod slot {
     pub const STAT: usize = 208;
     /// The flags after the call, as it leaves them in r11.
     pub const FLAGS: usize = 360;
+    /// Whether the thread must not meet a fault, since its signal would change what the program does about it.
+    pub const CAREFUL: usize = 368;
     /// The record that is being made: laid out as in [`record`](super::record).
     pub const RECORD: usize = 384;
 }

@@ -161,8 +161,8 @@ impl Recording {
         self.slots.iter().position(is_its)
     }
 
-    /// Gives a thread a slot, if one is free: its number.
-    pub fn assign(&mut self, tid: i32) -> Option<usize> {
+    /// Gives a thread a slot, if one is free: its number. A `careful` one lets the kernel copy what calls point to.
+    pub fn assign(&mut self, tid: i32, careful: bool) -> Option<usize> {
         let index = match self.slot_of(tid) {
             Some(index) => index,
             None => self.slots.iter().position(Option::is_none)?,
@@ -176,7 +176,19 @@ impl Recording {
         self.shared.set_state(index, state::IDLE);
         let number = self.shared.slot(index) + slot::RECORD + record::SLOT;
         self.shared.store(number, index as u64);
+        let place = self.shared.slot(index) + slot::CAREFUL;
+        self.shared.store(place, careful.into());
         Some(index)
+    }
+
+    /// From now on all threads are careful: the program ignores the signals of faults.
+    pub fn be_careful(&self) {
+        for index in 0..self.slots.len() {
+            if self.slots[index].is_some() {
+                let place = self.shared.slot(index) + slot::CAREFUL;
+                self.shared.store(place, 1);
+            }
+        }
     }
 
     /// A slot's address in the program.

@@ -8,12 +8,13 @@ use super::recording::Recording;
 use super::set_up::repair;
 use super::space::SpaceId;
 use super::stub::{self, labels};
-use crate::syscall::{MESSAGE_HEADER, Raw};
+use crate::syscall::{MESSAGE_HEADER, Memory, Raw};
 use crate::tracer::abi::{self, Registers};
 use crate::tracer::engine::Engine;
 use crate::tracer::inject::Then;
 use crate::tracer::memory::TraceeMemory;
 use crate::tracer::places::{PAGE, PASSING_PAGE};
+use crate::tracer::procfs;
 use crate::tracer::stopped::{Gone, Stopped};
 
 /// The length of the instruction that makes calls.
@@ -21,6 +22,9 @@ const CALL: u64 = abi::CALL.len() as u64;
 
 /// The error of a call that restart_syscall(2) takes up again (include/linux/errno.h).
 const ERESTART_RESTARTBLOCK: i64 = 516;
+
+/// Signals of faults. Where a thread blocks or ignores them, the kernel makes them deadly.
+pub(in crate::tracer) const FAULTS: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
 
 /// TRAP_TRACE (sigaction(2)): a program steps through itself.
 const TRAP_TRACE: i32 = 2;
@@ -61,7 +65,7 @@ impl Engine {
                 false => return_to(&mut registers, site),
             }
         } else if let Some(offset) = rip.checked_sub(PASSING_PAGE).filter(|at| *at < CODE_SIZE) {
-            let faults = by_kernel && [libc::SIGSEGV, libc::SIGBUS].contains(&signal);
+            let faults = by_kernel && FAULTS.contains(&signal);
             if faults && let Some(on) = handled_fault(offset as u32) {
                 registers.rip = PASSING_PAGE + u64::from(on);
                 return stopped.set_registers(&registers).map(|()| true);
@@ -343,7 +347,8 @@ impl Engine {
             // It has one, and stops for another reason; or the register is the program's.
             return Ok(true);
         }
-        if let Some(index) = recording.assign(tid) {
+        let careful = FAULTS.iter().any(|signal| procfs::forces(tid, *signal));
+        if let Some(index) = recording.assign(tid, careful) {
             stopped.set_thread_base(recording.address(index))?;
         }
         Ok(true)
@@ -358,6 +363,17 @@ impl Engine {
         match self.space_of(stopped.tid()) {
             Some(id) => self.give_slot(stopped, id).map(drop),
             None => Ok(()),
+        }
+    }
+
+    /// The program changes what it does about faults.
+    pub(in crate::tracer) fn watch_faults(&self, tid: i32, action: u64) {
+        let mut handler = [0; 8];
+        let read = TraceeMemory::of(tid).read(action, &mut handler);
+        let ignores = read == handler.len() && usize::from_ne_bytes(handler) == libc::SIG_IGN;
+        let recording = self.space_of(tid).and_then(|id| self.recordings.get(&id));
+        if let Some(recording) = recording.filter(|_| ignores) {
+            recording.be_careful();
         }
     }
 

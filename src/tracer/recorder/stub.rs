@@ -112,6 +112,7 @@ global_asm!(
     VECTOR_END = const slot::VECTOR_END,
     LINK = const slot::LINK,
     FLAGS = const slot::FLAGS,
+    CAREFUL = const slot::CAREFUL,
     FLAGS_SHIFT = const FLAGS_SHIFT,
     DIRECTION = const flags::DIRECTION.trailing_zeros(),
     OVERFLOW = const flags::OVERFLOW.trailing_zeros(),

@@ -160,6 +160,8 @@ recorder_copy:                                  // a piece of rcx bytes at rsi
     // What a failed call was given, the kernel has not looked at.
     cmp     qword ptr gs:[{R_VALUE}], 0
     jl      recorder_copy_unsure
+    cmp     dword ptr gs:[{CAREFUL}], 0
+    jne     recorder_copy_unsure
 recorder_copying:
     rep movsb
 1:  mov     r8, [r10 + 8]
@@ -479,6 +481,8 @@ recorder_look:                                  // r11: the row. What must be se
     mov     rcx, gs:[{R_ARGS} + rcx*8]
     test    rcx, rcx
     jz      2f
+    cmp     dword ptr gs:[{CAREFUL}], 0
+    jne     recorder_divert_sited
 recorder_looking_at_length:
     mov     ecx, [rcx]
     cmp     ecx, {LONGEST_OPTION}
@@ -506,6 +510,8 @@ recorder_looking_at_length:
     jz      recorder_ready
     test    dword ptr gs:[{R_ARGS} + 16], {MSG_ODD}
     jnz     recorder_divert_sited
+    cmp     dword ptr gs:[{CAREFUL}], 0
+    jne     recorder_divert_sited
     mov     rcx, gs:[{R_ARGS} + 8]
 recorder_looking_at_message:
     mov     r11, [rcx + 40]                     // msg_controllen
