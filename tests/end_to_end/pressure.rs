@@ -45,8 +45,9 @@ fn busy_threads_take_turns() {
         let [least, most, total] = numbers[..] else {
             panic!("no counts in {output:?}");
         };
+        // Whose turn it is where nobody stops, the kernel alone says.
         assert!(
-            most <= 20 * least,
+            engine == "record" || most <= 20 * least,
             "one thread made {least} calls, another {most}, under --engine {engine}"
         );
         // And each of their calls is told.
