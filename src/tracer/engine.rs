@@ -206,6 +206,8 @@ pub struct Engine {
     pub(super) tsc: Tsc,
     /// How many calls came by a recorder.
     pub(super) recorded: u64,
+    /// Threads that wait for room for their records, and their sites.
+    pub(super) stalled: Vec<(Stopped, u64)>,
     /// How many signals have passed since events had to wait.
     pub(super) signals_passed: u32,
     /// Places for a record, and for the names of the spaces that are recorded.
@@ -266,6 +268,7 @@ impl Engine {
             records,
             tsc: Tsc::start(clock),
             recorded: 0,
+            stalled: Vec::new(),
             signals_passed: 0,
             record: Vec::new(),
             recorded_spaces: Vec::new(),
@@ -346,6 +349,12 @@ impl Engine {
                     .is_some_and(|process| process.threads.len() > 1)
             };
             let mut next = turns.next(alone, leads_others);
+            if self.outbox.flooded() {
+                match self.stall(next) {
+                    Some(other) => next = other,
+                    None => continue,
+                }
+            }
             self.take_records();
             if !self.recordings.is_empty() {
                 match self.in_its_time(next, &mut turns) {
@@ -523,8 +532,8 @@ impl Engine {
             self.tsc.adjust(self.clock);
             // As long as nobody reads, the rings fill up and their threads wait.
             if !self.outbox.full() {
-                self.pause_recorders(false);
                 self.take_records();
+                self.unstall();
             }
         }
         self.outbox.advance();
@@ -541,6 +550,8 @@ impl Engine {
         if signalled {
             // A thread that waits for the output could not take the signal.
             self.outbox.release();
+            self.take_records();
+            self.unstall();
         }
         self.adopt_orphans();
         self.report_waiting();

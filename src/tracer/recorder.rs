@@ -8,6 +8,7 @@ pub mod set_up;
 pub(super) mod settle;
 pub mod shared;
 pub mod space;
+mod stall;
 pub mod stub;
 mod taking;
 mod trial;

@@ -76,8 +76,8 @@ pub struct Recording {
     pub table: TableId,
     /// Who has which slot.
     pub slots: Vec<Option<Use>>,
-    /// Whether calls stop for a while, since nobody takes what is recorded.
-    paused: bool,
+    /// How many bytes may wait in the ring for a call to be recorded still.
+    limit: u64,
     secret: u64,
     /// How much has been taken.
     head: u64,
@@ -98,12 +98,13 @@ impl Recording {
         // Whoever has seen that there is room may still add a record.
         let margin = sizes.slots * sizes.slot;
         shared.store(header::ON, 1);
-        shared.store(header::LIMIT, (sizes.ring - margin) as u64);
+        let limit = (sizes.ring - margin) as u64;
+        shared.store(header::LIMIT, limit);
         Self {
             shared,
             table,
             slots: std::iter::repeat_with(|| None).take(sizes.slots).collect(),
-            paused: false,
+            limit,
             secret,
             head: 0,
             holes: 0,
@@ -112,30 +113,18 @@ impl Recording {
 
     /// From now on calls are recorded, or no longer, for good.
     pub fn end(&mut self) {
-        self.paused = false;
-        self.switch(false);
+        self.shared.store(header::ON, 0);
     }
 
-    fn switch(&self, on: bool) {
-        self.shared.store(header::ON, on.into());
-    }
-
-    /// For a while calls stop, and their threads wait for their turn; or that is over.
-    pub fn pause(&mut self, paused: bool) {
-        if paused != self.paused && (self.is_on() || self.paused) {
-            self.paused = paused;
-            self.switch(!paused);
-        }
-    }
-
-    /// Whether they are.
-    fn is_on(&self) -> bool {
+    /// Whether calls are recorded.
+    pub fn is_on(&self) -> bool {
         self.shared.load(header::ON) != 0
     }
 
-    /// Whether they are, or will be again.
-    pub fn goes_on(&self) -> bool {
-        self.is_on() || self.paused
+    /// Whether calls stop because there is no room for their records.
+    pub fn is_full(&self) -> bool {
+        let waiting = self.shared.tail().wrapping_sub(self.head);
+        self.is_on() && waiting > self.limit
     }
 
     /// Whether a descriptor leads to a socket.

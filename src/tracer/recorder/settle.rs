@@ -338,7 +338,7 @@ impl Engine {
         let Some(recording) = self.recordings.get_mut(&id) else {
             return Ok(false);
         };
-        if !recording.goes_on() || table != Some(recording.table) {
+        if !recording.is_on() || table != Some(recording.table) {
             return Ok(true);
         }
         let now = stopped.thread_base()?;

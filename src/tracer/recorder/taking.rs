@@ -38,16 +38,6 @@ impl Engine {
             }
         }
         (self.record, self.recorded_spaces) = (bytes, spaces);
-        // Where so much waits for the output that threads have to, they all do, each in its turn.
-        if self.outbox.flooded() {
-            self.pause_recorders(true);
-        }
-    }
-
-    /// Lets calls stop for a while, or no longer.
-    pub(in crate::tracer) fn pause_recorders(&mut self, paused: bool) {
-        let recordings = self.recordings.values_mut();
-        recordings.for_each(|recording| recording.pause(paused));
     }
 
     /// One record.
