@@ -126,6 +126,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
         stops,
         calls,
         filters,
+        recorded,
     } = Engine::new(trace, config, outbox).run(|status| {
         // On a thread of its own: the program's children are not to wait for the trace's reader.
         let (narrator, report) = (narrator.take(), report.take());
@@ -146,8 +147,12 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
             1 => "1 filter".to_owned(),
             _ => format!("{filters} filters"),
         };
+        let recorded = match recorded {
+            0 => String::new(),
+            _ => format!(" ({recorded} recorded)"),
+        };
         complain(&format!(
-            "engine: {stops} stops for {calls} calls told, {filters} added"
+            "engine: {stops} stops for {calls} calls told{recorded}, {filters} added"
         ));
     }
     match written {

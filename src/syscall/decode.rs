@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 pub use capture::{capture, hides_descriptors, named_descriptors};
+pub use message::HEADER as MESSAGE_HEADER;
 use payload::Way;
 
 use super::names::socket;

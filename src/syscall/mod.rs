@@ -21,12 +21,14 @@ mod structures;
 pub mod table;
 
 pub use call::{Arg, Call, Data, Outcome, Raw, Value};
-pub use decode::{Entry, Limits, capture, enter, finish, hides_descriptors, named_descriptors};
+pub use decode::{
+    Entry, Limits, MESSAGE_HEADER, capture, enter, finish, hides_descriptors, named_descriptors,
+};
 pub use effect::{Effect, Origin, add_effects, effects};
 pub use memory::{Memory, NoMemory, Snapshot};
 pub use names::Names;
 pub use select::Selection;
-pub use sockaddr::SockAddr;
+pub use sockaddr::{LONGEST as LONGEST_ADDRESS, SockAddr};
 pub use table::{Role, Row, row, rows};
 
 #[cfg(test)]

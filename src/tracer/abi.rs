@@ -17,6 +17,15 @@ pub const OTHER_FIRST: usize = 6;
 /// A tracee's registers, whole.
 pub type Registers = libc::user_regs_struct;
 
+/// Where PTRACE_PEEKUSER has the base of the gs segment, which programs in 64-bit mode have no use for (the C libraries keep their
+/// threads by fs): by it the recorder's code finds the thread's slot.
+pub const THREAD_BASE: usize = std::mem::offset_of!(Registers, gs_base);
+
+/// Commands of arch_prctl(2) that set and get it.
+pub const ARCH_SET_GS: u32 = 0x1001;
+/// See [`ARCH_SET_GS`].
+pub const ARCH_GET_GS: u32 = 0x1004;
+
 /// Replaces argument `index` (0 to 5, or [`OTHER_FIRST`]) in `registers`.
 pub fn set_argument(registers: &mut Registers, index: usize, value: u64) {
     let slot = match index {

@@ -34,6 +34,8 @@ pub struct Calling {
     snapshot: Snapshot,
     /// Whether it has been reported as waiting.
     pub reported: bool,
+    /// Whether a recorder saw it: the recorder's set of descriptors is up to date by itself.
+    pub recorded: bool,
     /// What the call's own descriptor was at its entry.
     pub subject: Option<(i32, Socket)>,
     /// What the call does to its process's descriptors; a place for working it out.
@@ -59,6 +61,7 @@ impl Calling {
             limits: Limits::default(),
             snapshot: Snapshot::default(),
             reported: false,
+            recorded: false,
             subject: None,
             effects: Vec::new(),
             changes: Changes::default(),
@@ -81,6 +84,7 @@ impl Calling {
         calling.outcome = Outcome::Unfinished;
         calling.snapshot.clear();
         calling.reported = false;
+        calling.recorded = false;
         calling.subject = None;
         calling.changes.clear();
         calling.files.clear();

@@ -4,8 +4,8 @@ use super::abi;
 use super::calling::Calling;
 use super::descriptors::{Look, TableId};
 use super::engine::{Engine, PATIENCE};
-use super::event::{CallEvent, Descriptor, Event, Notice, Socket};
-use super::growth::sets_filter;
+use super::event::{CallEvent, Descriptor, Event, Nanos, Notice, Socket};
+use super::growth::{sets_filter, tells_addresses};
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
@@ -20,7 +20,24 @@ use crate::syscall::{
 const ERESTART_RESTARTBLOCK: i64 = 516;
 
 impl Engine {
-    /// A call begins.
+    /// A call begins, made by the instruction before `ip`.
+    pub(super) fn call_arrives(
+        &mut self,
+        stopped: Stopped,
+        arch: u32,
+        raw: Raw,
+        ip: u64,
+    ) -> Result<(), Gone> {
+        if self.records && arch == abi::AUDIT_ARCH {
+            return match self.entered_from_ours(stopped, ip, arch, raw)? {
+                Some(stopped) => self.call_entered(stopped, arch, raw),
+                None => Ok(()),
+            };
+        }
+        self.call_entered(stopped, arch, raw)
+    }
+
+    /// A call begins that is to be seen by its stops.
     pub(super) fn call_entered(
         &mut self,
         stopped: Stopped,
@@ -34,13 +51,19 @@ impl Engine {
                 return self.take_last_chance(stopped, why, then);
             }
             if let Some(scope) = self.covers_target(tid, &raw) {
-                return self.inject(stopped, scope, then);
+                return self.add_filter(stopped, scope, then);
             }
         }
         let interrupted = self.new_call(tid);
+        if self.records && raw.number == libc::SYS_arch_prctl as u64 {
+            self.leave_thread_base(&stopped, raw.args[0])?;
+        }
         let row = if arch == abi::AUDIT_ARCH {
             self.watch_mappings(tid, &raw);
             self.note_sandbox(tid, &raw);
+            if self.records && tells_addresses(&raw) {
+                self.unpatch(tid, "it asks the kernel about its calls");
+            }
             syscall::row(raw.number)
         } else {
             None
@@ -70,7 +93,7 @@ impl Engine {
     }
 
     /// Whether the call is to be seen to its end: for itself, or for what it does to the descriptor table.
-    fn relevant(&self, tid: i32, row: &Row, raw: &Raw) -> bool {
+    pub(super) fn relevant(&self, tid: i32, row: &Row, raw: &Raw) -> bool {
         let Some(thread) = self.tracees.threads.get(&tid) else {
             return false;
         };
@@ -155,9 +178,11 @@ impl Engine {
                 let closes = Effect::Closes {
                     fd: raw.args[0] as i32,
                 };
+                let table = thread.table;
                 let look = |_| Look::Other;
                 self.descriptors
-                    .book(thread.table, &[closes], &look, &mut calling.changes);
+                    .book(table, &[closes], &look, &mut calling.changes);
+                self.tell_recorders(table, &calling.changes);
             }
             // Its arguments are gone with the old program when it is over.
             Role::Engine => {
@@ -204,7 +229,13 @@ impl Engine {
         } else {
             Outcome::Value(value)
         };
-        let told = self.finished(tid, calling, outcome, &TraceeMemory::of(tid));
+        let table = self.tracees.threads.get(&tid).map(|thread| thread.table);
+        let (end, memory) = (self.now(), TraceeMemory::of(tid));
+        let look = |fd| procfs::look(tid, fd);
+        let told = self.finished(tid, calling, end, outcome, &memory, &look);
+        if self.tracees.threads.get(&tid).map(|thread| thread.table) != table {
+            self.take_slot(&stopped)?;
+        }
         match told {
             Some(calling) => {
                 if calling.entry.row.role == Role::IoUring {
@@ -218,20 +249,26 @@ impl Engine {
 
     /// A thread's call ended with the thread.
     pub(super) fn call_cut_off(&mut self, tid: i32, calling: Box<Calling>) {
-        if let Some(calling) = self.finished(tid, calling, Outcome::Unfinished, &NoMemory) {
+        let (end, outcome) = (self.now(), Outcome::Unfinished);
+        let look = |fd| procfs::look(tid, fd);
+        if let Some(calling) = self.finished(tid, calling, end, outcome, &NoMemory, &look) {
             self.outbox.send_call(calling, None);
         }
     }
 
-    /// Books what the call did, and copies what there is to tell of it where it is wanted.
-    fn finished(
+    /// Books what the call did, and copies what there is to tell of it where it is wanted. `look` asks which socket a descriptor leads
+    /// to.
+    pub(super) fn finished(
         &mut self,
         tid: i32,
         mut calling: Box<Calling>,
+        end: Nanos,
         outcome: Outcome,
         memory: &dyn Memory,
+        look: &dyn Fn(i32) -> Look,
     ) -> Option<Box<Calling>> {
-        calling.leave(self.now(), outcome, memory, self.config.limits);
+        calling.leave(end, outcome, memory, self.config.limits);
+        self.descriptors.now = end;
         let call = calling.outline();
         let thread = self.tracees.threads.get_mut(&tid)?;
         let pid = thread.pid;
@@ -245,10 +282,16 @@ impl Engine {
             if effects.contains(&Effect::UnsharesTable) {
                 thread.table = self.descriptors.unshare(thread.table);
             }
-            let look = |fd| procfs::look(tid, fd);
-            self.descriptors.book(thread.table, effects, &look, changes);
+            let table = thread.table;
+            if !self.recordings.is_empty() {
+                self.book_closes_in_flight(table, effects);
+            }
+            self.descriptors.book(table, effects, look, changes);
+            if !calling.recorded {
+                self.tell_recorders(table, &calling.changes);
+            }
         }
-        let table = thread.table;
+        let table = self.tracees.threads.get(&tid)?.table;
         if calling.changes.denied {
             self.say_opaque(pid);
         }
@@ -306,9 +349,11 @@ impl Engine {
                 origin: Origin::Elsewhere,
                 cloexec: false,
             };
+            let table = thread.table;
             let changes = self
                 .descriptors
-                .apply(thread.table, &[opens], &|fd| procfs::look(tid, fd));
+                .apply(table, &[opens], &|fd| procfs::look(tid, fd));
+            self.tell_recorders(table, &changes);
             sockets.extend(changes.sockets);
         }
     }
@@ -341,6 +386,12 @@ impl Engine {
             return false;
         };
         if !self.descriptors.was_socket(table, fd) {
+            return false;
+        }
+        let recording = self.recordings.values().find(|one| one.table == table);
+        if recording.is_some_and(|recording| !recording.was_socket(fd)) {
+            // Calls on what came in its place have passed.
+            self.descriptors.is_no_socket(table, fd);
             return false;
         }
         let closed = call.outcome == Outcome::Error(libc::EBADF);
@@ -412,6 +463,21 @@ impl Engine {
                 });
                 waiting.push((thread.pid, *tid, calling.start, call, sockets));
             }
+        }
+        let limits = self.config.limits;
+        for (tid, start, entry) in self.recorded_waiting(now) {
+            let Some(thread) = self.tracees.threads.get(&tid) else {
+                continue;
+            };
+            let calling = Calling::new(entry);
+            let memory = TraceeMemory::of(tid);
+            let call = finish(&calling.entry, Outcome::Unfinished, &memory, limits);
+            let mut sockets: Vec<(i32, Socket)> = Vec::new();
+            calling.each_descriptor(&call, |fd| {
+                let socket = self.descriptors.socket(thread.table, fd);
+                sockets.extend(socket.map(|socket| (fd, socket)));
+            });
+            waiting.push((thread.pid, tid, start, call, sockets));
         }
         waiting.sort_by_key(|(_, _, start, ..)| *start);
         for (pid, tid, start, call, sockets) in waiting {

@@ -76,6 +76,13 @@ impl Coverage {
                 .is_some_and(|at| self.ranges[at].contains(&fd))
     }
 
+    /// The descriptors up to `last` that are covered.
+    pub fn covered(&self, last: u32) -> impl Iterator<Item = RangeInclusive<u32>> {
+        let everything = self.everything.then_some(0..=last);
+        let ranges = self.ranges.iter().filter(|_| !self.everything).cloned();
+        everything.into_iter().chain(ranges)
+    }
+
     /// Whether calls that hide their descriptors stop.
     pub fn waits(&self) -> bool {
         self.everything || !self.ranges.is_empty()

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::{Socket, SocketId};
+use super::event::{Nanos, Socket, SocketId};
 use crate::syscall::{Effect, Origin};
 use rustc_hash::FxHashMap;
 
@@ -17,6 +17,8 @@ pub struct TableId(u64);
 struct Slot {
     socket: Socket,
     cloexec: bool,
+    /// When it had come there.
+    since: Nanos,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,8 @@ pub struct Descriptors {
     /// Descriptors passed in messages (SCM_RIGHTS) that nobody has received yet.
     in_flight: FxHashMap<SocketId, usize>,
     next: u64,
+    /// The end of the call that is being booked.
+    pub now: Nanos,
 }
 
 /// What the kernel says that a descriptor leads to.
@@ -95,7 +99,7 @@ impl Descriptors {
             },
         );
         for (fd, socket, cloexec) in sockets {
-            self.put(id, fd, Slot { socket, cloexec }, &mut Changes::default());
+            self.put(id, fd, (socket, cloexec), &mut Changes::default());
         }
         id
     }
@@ -187,6 +191,12 @@ impl Descriptors {
         self.tables.get(&id)?.slots.get(&fd).map(|slot| slot.socket)
     }
 
+    /// Whether the descriptor came to lead to a socket later than that.
+    pub fn came_after(&self, id: TableId, fd: i32, then: Nanos) -> bool {
+        let slot = self.tables.get(&id).and_then(|table| table.slots.get(&fd));
+        slot.is_some_and(|slot| slot.since > then)
+    }
+
     /// Whether the number led to a socket and, as far as we know, has led to nothing since.
     pub fn was_socket(&self, id: TableId, fd: i32) -> bool {
         self.tables
@@ -265,7 +275,7 @@ impl Descriptors {
                     cloexec,
                 } => {
                     match self.led_to(id, fd, origin, look, changes) {
-                        Some(socket) => self.put(id, fd, Slot { socket, cloexec }, changes),
+                        Some(socket) => self.put(id, fd, (socket, cloexec), changes),
                         None => self.close(id, fd, changes),
                     }
                     if let (Origin::Elsewhere, Some(socket)) = (origin, self.socket(id, fd)) {
@@ -371,7 +381,7 @@ impl Descriptors {
         for (fd, socket, cloexec) in sockets {
             if self.socket(id, fd).is_none_or(|known| known.id != socket) {
                 let socket = self.known(socket);
-                self.put(id, fd, Slot { socket, cloexec }, &mut changes);
+                self.put(id, fd, (socket, cloexec), &mut changes);
             }
         }
     }
@@ -417,7 +427,12 @@ impl Descriptors {
         )
     }
 
-    fn put(&mut self, id: TableId, fd: i32, slot: Slot, changes: &mut Changes) {
+    fn put(&mut self, id: TableId, fd: i32, what: (Socket, bool), changes: &mut Changes) {
+        let slot = Slot {
+            socket: what.0,
+            cloexec: what.1,
+            since: self.now,
+        };
         // The new reference comes first: dup2 of a descriptor onto another of the same socket releases nothing.
         self.refer(slot.socket);
         let Some(table) = self.tables.get_mut(&id) else {

@@ -11,13 +11,18 @@ use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, Socket
 use super::filter::{self, RET_DATA, Wishes};
 use super::launch::launch;
 use super::outbox::{Held, Outbox};
+use super::places;
 use super::procfs;
 use super::program::{LaunchError, Program};
+use super::recorder::recording::{self, Recording};
+use super::recorder::space::{Space, SpaceId};
+use super::recorder::tsc::{self, Tsc};
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{CallByCall, Doing, Process, Tracees};
 use super::turns::Turns;
 use crate::syscall::{Call, Limits, Selection};
+use rustc_hash::FxHashMap;
 
 /// How calls are made to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +44,11 @@ impl Mechanism {
     /// Whether filters grow with the sockets.
     fn grows(self) -> bool {
         matches!(self, Self::Auto | Self::Stop | Self::Record)
+    }
+
+    /// Whether calls may be recorded.
+    fn records(self) -> bool {
+        matches!(self, Self::Auto | Self::Record)
     }
 }
 
@@ -185,12 +195,28 @@ pub struct Engine {
     /// Whether we are root.
     pub(super) root: bool,
     pub(super) signals: Signals,
+    /// What processes have in memory, as far as we have changed it.
+    pub(super) spaces: FxHashMap<SpaceId, Space>,
+    /// The last of their names.
+    pub(super) last_space: SpaceId,
+    /// What is being recorded in them.
+    pub(super) recordings: FxHashMap<SpaceId, Recording>,
+    /// Whether anything can be recorded here.
+    pub(super) records: bool,
+    pub(super) tsc: Tsc,
+    /// How many calls came by a recorder.
+    pub(super) recorded: u64,
+    /// How many signals have passed since events had to wait.
+    pub(super) signals_passed: u32,
+    /// Places for a record, and for the names of the spaces that are recorded.
+    pub(super) record: Vec<u8>,
+    pub(super) recorded_spaces: Vec<SpaceId>,
     /// New threads whose maker has not yet said that it made them, and since when they wait.
     pub(super) newborn: HashMap<i32, (Stopped, Stop, Instant)>,
     /// Threads that ended before their maker said that it made them.
     pub(super) stillborn: HashMap<i32, Instant>,
     alarm: Alarm,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// The program's end.
     ended: Option<(Status, Instant)>,
     /// The program's name, which outlives it.
@@ -218,14 +244,31 @@ pub struct Finished {
     pub calls: u64,
     /// How many filters were added to the first one.
     pub filters: u64,
+    /// How many of the calls were recorded without a stop.
+    pub recorded: u64,
 }
 
 impl Engine {
     /// Takes over the launched program.
     pub fn new(trace: Trace, config: Config, outbox: Outbox) -> Self {
         let clock = trace.clock();
+        let records = trace.filtered
+            && config.mechanism.records()
+            && !config.all_descriptors
+            && recording::sizes(config.limits).is_some()
+            && tsc::is_sound()
+            && recording::is_possible();
         let mut engine = Self {
             config,
+            spaces: FxHashMap::default(),
+            last_space: SpaceId(0),
+            recordings: FxHashMap::default(),
+            records,
+            tsc: Tsc::start(clock),
+            recorded: 0,
+            signals_passed: 0,
+            record: Vec::new(),
+            recorded_spaces: Vec::new(),
             tracees: Tracees::default(),
             descriptors: Descriptors::default(),
             outbox,
@@ -263,7 +306,8 @@ impl Engine {
         let pid = self.main;
         let table = self.descriptors.create_inherited(inherited);
         let name = procfs::name(pid);
-        let mut process = Process::named(name.clone(), false, self.start.clone());
+        let space = self.new_space();
+        let mut process = Process::named(name.clone(), false, self.start.clone(), space);
         // Beyond root nobody keeps a privilege through execve.
         if self.privileged && !self.root && !self.start.is_everything() {
             process.call_by_call = CallByCall::ForGood;
@@ -301,7 +345,15 @@ impl Engine {
                     .get(&tid)
                     .is_some_and(|process| process.threads.len() > 1)
             };
-            match turns.next(alone, leads_others) {
+            let mut next = turns.next(alone, leads_others);
+            self.take_records();
+            if !self.recordings.is_empty() {
+                match self.in_its_time(next, &mut turns) {
+                    Some(now) => next = now,
+                    None => continue,
+                }
+            }
+            match next {
                 Waited::Stopped(stopped, stop) => {
                     self.stops += 1;
                     // A thread that was killed meanwhile says so by a later wait.
@@ -332,7 +384,45 @@ impl Engine {
             stops: self.stops,
             calls: self.outbox.calls(),
             filters: self.filters,
+            recorded: self.recorded,
         }
+    }
+
+    /// A name for an address space with one process.
+    pub(super) fn new_space(&mut self) -> SpaceId {
+        self.add_space(Space::used())
+    }
+
+    /// The same for one that is known already.
+    pub(super) fn add_space(&mut self, space: Space) -> SpaceId {
+        self.last_space = self.last_space.next();
+        self.spaces.insert(self.last_space, space);
+        self.last_space
+    }
+
+    /// A process has left its address space.
+    pub(super) fn leave_space(&mut self, id: SpaceId) {
+        if let Some(space) = self.spaces.get_mut(&id) {
+            space.users -= 1;
+            if space.users == 0 {
+                self.spaces.remove(&id);
+                self.recordings.remove(&id);
+            }
+        }
+    }
+
+    /// What has happened, unless calls that were recorded before are on their way still.
+    fn in_its_time(&mut self, next: Waited, turns: &mut Turns) -> Option<Waited> {
+        let tid = match &next {
+            Waited::Stopped(stopped, _) => stopped.tid(),
+            Waited::Ended(tid, _) => *tid,
+            Waited::Interrupted | Waited::Nothing => return Some(next),
+        };
+        if self.is_held_up(tid) {
+            return turns.put_off(next);
+        }
+        turns.went_on();
+        Some(next)
     }
 
     pub(super) fn stopped(&mut self, stopped: Stopped, stop: Stop) -> Result<(), Gone> {
@@ -367,22 +457,33 @@ impl Engine {
                     self.foreign_stop(stopped)?
                 }
                 // Where every call stops, its entry stop came before this one.
-                SyscallInfo::Seccomp { arch, raw, .. } if !self.entered(tid, false) => {
-                    self.call_entered(stopped, arch, raw)?
+                SyscallInfo::Seccomp { arch, raw, ip, .. } if !self.entered(tid, false) => {
+                    self.call_arrives(stopped, arch, raw, ip)?
                 }
                 _ => self.resume(stopped, 0),
             },
             Stop::Syscall => match stopped.syscall_info()? {
-                SyscallInfo::Entry { arch, raw } => {
+                SyscallInfo::Entry { arch, raw, ip } => {
                     self.entered(tid, true);
-                    self.call_entered(stopped, arch, raw)?
+                    self.call_arrives(stopped, arch, raw, ip)?
                 }
-                SyscallInfo::Exit { value, error } => self.call_left(stopped, value, error)?,
+                // A call of the recorder's, which tells of it itself.
+                SyscallInfo::Exit { ip, value, .. }
+                    if places::is_passing(ip) && self.has_code(tid) =>
+                {
+                    self.entered_nothing(tid);
+                    self.go_on(stopped, None, value)?
+                }
+                SyscallInfo::Exit { value, error, .. } => self.call_left(stopped, value, error)?,
                 _ => self.resume(stopped, 0),
             },
             Stop::Signal(signal) => self.signal(stopped, pid, signal)?,
-            Stop::Group(signal) => self.group_stop(stopped, pid, signal),
+            Stop::Group(signal) => {
+                self.settle_writer(&stopped)?;
+                self.group_stop(stopped, pid, signal)
+            }
             Stop::Trap => {
+                self.settle_writer(&stopped)?;
                 self.group_stop_over(pid, tid);
                 self.unnudge(&stopped)?;
                 self.resume(stopped, 0);
@@ -393,6 +494,11 @@ impl Engine {
             Stop::Other => self.resume(stopped, 0),
         }
         Ok(())
+    }
+
+    /// The thread is not in a call that concerns us.
+    pub(super) fn entered_nothing(&mut self, tid: i32) {
+        self.entered(tid, false);
     }
 
     /// Whether the thread's present call has had its entry stop; notes that it has it now.
@@ -413,6 +519,14 @@ impl Engine {
     /// Something other than a tracee ended the wait.
     fn awake(&mut self) {
         self.alarm.acknowledge();
+        if !self.recordings.is_empty() {
+            self.tsc.adjust(self.clock);
+            // As long as nobody reads, the rings fill up and their threads wait.
+            if !self.outbox.full() {
+                self.pause_recorders(false);
+                self.take_records();
+            }
+        }
         self.outbox.advance();
         let received = self.alarm.received();
         let mut signalled = !received.is_empty();

@@ -32,7 +32,7 @@ enum Rule {
     /// clone(2): CLONE_UNTRACED, which the engine clears, and CLONE_FILES without CLONE_THREAD or the other way round, since for all
     /// others the kind of child tells whether it shares its parent's descriptors.
     Clone,
-    /// prctl(2) where it sets a filter.
+    /// prctl(2) where it sets a filter, or something else that concerns the recorder.
     Sandbox,
     /// It maps memory: at the address in this argument, as long as that one says.
     Maps(usize, usize),
@@ -40,6 +40,8 @@ enum Rule {
     Remaps,
     /// close_range(2) that gives the thread a table of its own; else it stops only where there are sockets.
     Unshares,
+    /// arch_prctl(2) where it is about gs, by which the recorder knows threads.
+    Base,
     /// shmat(2): how long the memory is, its arguments do not say.
     Attaches,
 }
@@ -79,12 +81,13 @@ const ENGINE: [libc::c_long; 10] = [
 ];
 
 /// Calls whose arguments decide whether they stop for the engine's sake.
-const BY_ARGUMENTS: [(libc::c_long, Rule); 5] = [
+const BY_ARGUMENTS: [(libc::c_long, Rule); 6] = [
     (libc::SYS_clone, Rule::Clone),
     (libc::SYS_prctl, Rule::Sandbox),
     (libc::SYS_mmap, Rule::Maps(0, 1)),
     (libc::SYS_mremap, Rule::Remaps),
     (libc::SYS_shmat, Rule::Attaches),
+    (libc::SYS_arch_prctl, Rule::Base),
 ];
 
 /// The filter that a program starts with.

@@ -40,9 +40,10 @@ impl Engine {
         let interrupted = RESTARTS.contains(&value) || value == -i64::from(libc::EINTR);
         let idle = told.is_none() && !interrupted;
         if self.wants_filter(tid, idle)
+            && !interrupted
             && let Some(scope) = self.next_scope(tid)
         {
-            return self.inject(stopped, scope, Then::GoOn(told));
+            return self.add_filter(stopped, scope, Then::GoOn(told));
         }
         self.tell_call(stopped, told);
         Ok(())
@@ -74,17 +75,21 @@ impl Engine {
             return false;
         }
         let coverage = &mut process.coverage;
+        // Where calls are recorded, stopping them all costs more than a filter.
+        let recorded = self.recordings.contains_key(&process.space);
         if news {
             coverage.opened();
-            return self.runs_freely_beside(pid, tid);
+            return recorded || self.runs_freely_beside(pid, tid);
         }
-        idle && coverage.idled()
+        recorded && coverage.is_open() || idle && coverage.idled()
     }
 
     /// What the next filter of the process should cover; nothing where the sockets for which it was wanted are gone.
-    fn next_scope(&mut self, tid: i32) -> Option<Scope> {
+    pub(super) fn next_scope(&mut self, tid: i32) -> Option<Scope> {
         let pid = self.tracees.threads.get(&tid)?.pid;
-        let beside = self.runs_freely_beside(pid, tid);
+        let process = self.tracees.processes.get(&pid)?;
+        let recorded = self.recordings.contains_key(&process.space);
+        let at_once = recorded || self.runs_freely_beside(pid, tid);
         let open = self.missing(tid, Descriptors::open)?;
         let all = self.missing(tid, Descriptors::open_or_former)?;
         let coverage = &mut self.process_of(tid)?.coverage;
@@ -93,7 +98,7 @@ impl Engine {
             return None;
         }
         // The number of a closed socket is soon a file's, as a rule, and then of no interest any more.
-        match beside || coverage.is_overdue() {
+        match at_once || coverage.is_overdue() {
             true => Some(Scope::Members(all)),
             false => (!open.is_empty()).then_some(Scope::Members(open)),
         }
@@ -105,6 +110,7 @@ impl Engine {
         if let Some(process) = self.process_of(tid) {
             process.coverage.added(scope);
         }
+        self.cover_recorded(tid);
         let missing = self.missing(tid, Descriptors::open_or_former);
         if missing.is_some_and(|missing| !missing.is_empty())
             && let Some(process) = self.process_of(tid)
@@ -191,7 +197,7 @@ impl Engine {
             let text = format!("{name}[{pid}] goes on as with --engine number: {why}");
             self.remark(text);
         }
-        self.inject(stopped, Scope::Everything, then)
+        self.add_filter(stopped, Scope::Everything, then)
     }
 
     /// Whatever the thread's process does from the page that our filters let pass would go unseen: once it maps something there,
@@ -246,12 +252,16 @@ impl Engine {
             }
             return;
         }
+        let space = process.space;
         let text = format!(
             "{}[{pid}] goes on as with --engine syscall: {why}",
             process.name
         );
         let others: Vec<i32> = process.threads.iter().copied().collect();
         self.remark(text);
+        if let Some(recording) = self.recordings.get_mut(&space) {
+            recording.end();
+        }
         // Those that run past calls would miss what concerns them now.
         for other in others {
             if let Some(thread) = self.tracees.threads.get_mut(&other)
@@ -314,6 +324,17 @@ pub(super) fn sets_filter(raw: &Raw) -> bool {
         libc::SYS_prctl => first == libc::PR_SET_SECCOMP as u32,
         _ => false,
     }
+}
+
+/// PR_SET_SYSCALL_USER_DISPATCH of prctl(2).
+pub(super) const DISPATCH: u32 = 59;
+
+/// Whether after the call the program may learn where in its memory it makes its calls (or can no longer read the time stamp counter):
+/// filters may ask, and SIGSYS tells.
+pub(super) fn tells_addresses(raw: &Raw) -> bool {
+    let first = raw.args[0] as u32;
+    let asks = [DISPATCH, libc::PR_SET_TSC as u32].contains(&first);
+    sets_filter(raw) || raw.number == libc::SYS_prctl as u64 && asks
 }
 
 /// Whether a child with these CLONE_* flags is a process of its own with its maker's descriptors.

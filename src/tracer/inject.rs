@@ -1,4 +1,4 @@
-//! Calls of ours in a tracee's name: by them its process gets a further filter.
+//! Calls of ours in a tracee's name.
 //!
 //! A thread at a call's exit has just run the instruction that makes calls: sent back to it with other registers it makes one of
 //! ours, and so does a thread at a call's entry when that call is replaced. Each stop of the call comes to the event loop like any
@@ -6,38 +6,45 @@
 
 use super::abi::{self, Registers};
 use super::calling::Calling;
-use super::coverage::Scope;
 use super::engine::Engine;
-use super::filter::{Filter, addition};
+use super::install::Installing;
 use super::memory::TraceeMemory;
-use super::places::{SCRATCH_SIZE, scratch};
+use super::places;
+use super::recorder::set_up::SetUp;
+use super::recorder::space::SpaceId;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
-use super::tracees::CallByCall;
 use crate::syscall::{Memory, Raw};
 
 /// A thread's way through our calls.
 #[derive(Debug)]
 pub struct Injection {
-    /// What the new filter covers.
-    scope: Scope,
-    filter: Filter,
+    /// What they are for.
+    work: Work,
     /// What the thread had before, once it was asked.
     saved: Option<Saved>,
-    call: Call,
-    /// Where the thread reads the filter from; no other thread uses it meanwhile.
-    place: Option<u64>,
-    /// Whether that is a new one.
-    mapped: bool,
     /// How the thread runs on to the next stop of our call.
     pub(super) how: Resume,
     then: Then,
 }
 
-impl Injection {
-    /// Whether any other call of the process would do as well.
-    fn can_wait(&self) -> bool {
-        matches!(self.then, Then::GoOn(None))
-    }
+/// What calls of ours are for.
+#[derive(Debug)]
+pub enum Work {
+    /// A further filter.
+    Filter(Installing),
+    /// A recorder, or a site that is to use it.
+    Recorder(SetUp),
+}
+
+/// A call that we want to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Its number.
+    pub number: libc::c_long,
+    /// Its arguments.
+    pub arguments: [u64; 6],
+    /// Whether our own filter stops it, so that no stop is needed before that one.
+    pub stops: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -45,15 +52,6 @@ struct Saved {
     registers: Registers,
     /// The blocked signals. Ours are all blocked until we are done, or a handler would run on our registers.
     mask: u64,
-}
-
-/// What the thread is calling for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    /// mmap(2), at an address of our choice or of the kernel's.
-    Map { chosen: bool },
-    /// seccomp(2), with the filter at this address.
-    Install { address: u64 },
 }
 
 /// What comes after our calls.
@@ -66,63 +64,65 @@ pub enum Then {
 }
 
 impl Engine {
-    /// Adds a filter to those of the thread's process.
-    pub(super) fn inject(
-        &mut self,
-        stopped: Stopped,
-        scope: Scope,
-        then: Then,
-    ) -> Result<(), Gone> {
+    /// Makes the thread do that work.
+    pub(super) fn inject(&mut self, stopped: Stopped, work: Work, then: Then) -> Result<(), Gone> {
         let tid = stopped.tid();
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return Ok(());
         };
-        let Some(process) = self.tracees.processes.get_mut(&thread.pid) else {
-            return Ok(());
-        };
-        let place = process.places.pop();
-        let filter = addition(&scope, !process.coverage.waits());
+        let at_entry = matches!(then, Then::Call(..));
         // From here on what is told is safe, should the thread be killed.
-        let injection = thread.injection.insert(Box::new(Injection {
-            scope,
-            filter,
+        thread.injection = Some(Box::new(Injection {
+            work,
             saved: None,
-            call: Call::Map { chosen: true },
-            place,
-            mapped: false,
             how: Resume::ToCall,
             then,
         }));
-        let registers = stopped.registers()?;
+        let mut registers = stopped.registers()?;
         let mut instruction = [0; abi::CALL.len()];
         let site = abi::call_site(&registers);
         if TraceeMemory::of(tid).read(site, &mut instruction) < instruction.len() {
             return self.give_up(stopped, "its memory cannot be read");
         }
         if instruction != abi::CALL {
-            return self.elsewhere(stopped);
+            // The site has been changed since the thread made its call there; its trampoline has the instruction, and leads back.
+            let back = self
+                .space_of(tid)
+                .and_then(|id| self.spaces.get(&id)?.patch(site))
+                .map(|patch| patch.back());
+            match back {
+                Some(back) => registers.rip = back,
+                None => return self.elsewhere(stopped),
+            }
         }
+        let Some(injection) = self.injection(tid) else {
+            return Ok(());
+        };
         let mask = stopped.signal_mask()?;
         stopped.set_signal_mask(u64::MAX)?;
         injection.saved = Some(Saved { registers, mask });
-        let at_entry = matches!(injection.then, Then::Call(..));
-        match place {
-            Some(address) => self.install(stopped, address, at_entry),
-            None => self.map(stopped, true, at_entry),
-        }
+        self.step(stopped, None, at_entry)
     }
 
     /// The thread does not stand behind the instruction that makes calls. rt_sigreturn(2) leaves it wherever a signal came: another
     /// call will do, unless this very one has made a socket.
     fn elsewhere(&mut self, stopped: Stopped) -> Result<(), Gone> {
-        let tid = stopped.tid();
-        match self
-            .injection(tid)
-            .is_some_and(|injection| injection.can_wait())
-        {
+        let injection = self.injection(stopped.tid());
+        match injection.is_some_and(|injection| matches!(injection.then, Then::GoOn(None))) {
             true => self.leave(stopped),
             false => self.give_up(stopped, "it makes calls by an unknown instruction"),
         }
+    }
+
+    /// None of our calls can be made.
+    fn give_up(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
+        let tid = stopped.tid();
+        match self.injection(tid).map(|injection| &injection.work) {
+            Some(Work::Filter(_)) => self.no_more_filters(tid, why),
+            Some(Work::Recorder(_)) => self.no_recorder(tid, why),
+            None => {}
+        }
+        self.leave(stopped)
     }
 
     /// A thread that makes our calls has stopped; gives back what is none of ours.
@@ -140,7 +140,7 @@ impl Engine {
             _ => return Ok(Some(stopped)),
         };
         match value {
-            Some(value) => self.made(stopped, value)?,
+            Some(value) => self.step(stopped, Some(value), false)?,
             None => {
                 if let Some(injection) = self.injection(stopped.tid()) {
                     injection.how = Resume::ToCall;
@@ -152,132 +152,73 @@ impl Engine {
     }
 
     /// A thread ends amid our calls: what it did before is told all the same.
-    pub(super) fn injection_cut_off(&mut self, injection: Injection) {
+    pub(super) fn injection_cut_off(&mut self, injection: Injection, space: Option<SpaceId>) {
+        if matches!(injection.work, Work::Recorder(_)) {
+            self.recorder_set_up(space);
+        }
         if let Then::GoOn(Some(calling)) = injection.then {
             self.outbox.send_call(calling, None);
         }
     }
 
-    fn injection(&mut self, tid: i32) -> Option<&mut Injection> {
-        self.tracees.threads.get_mut(&tid)?.injection.as_deref_mut()
+    fn injection(&mut self, tid: i32) -> Option<&mut Box<Injection>> {
+        self.tracees.threads.get_mut(&tid)?.injection.as_mut()
     }
 
-    /// One of our calls is over.
-    fn made(&mut self, stopped: Stopped, value: i64) -> Result<(), Gone> {
+    /// One of our calls is over with that result, or none was made yet: makes the next one, if there is any.
+    fn step(&mut self, stopped: Stopped, value: Option<i64>, at_entry: bool) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let Some(injection) = self.injection(tid) else {
+        let thread = self.tracees.threads.get_mut(&tid);
+        let Some(mut injection) = thread.and_then(|thread| thread.injection.take()) else {
             return Ok(());
         };
-        match injection.call {
-            Call::Map { .. } if value > 0 => {
-                let address = value as u64;
-                injection.mapped = true;
-                injection.place = Some(address);
-                self.install(stopped, address, false)
-            }
-            // The program has something there.
-            Call::Map { chosen: true } if value == -i64::from(libc::EEXIST) => {
-                self.map(stopped, false, false)
-            }
-            Call::Map { .. } => self.give_up(stopped, "there is no memory for a filter"),
-            Call::Install { .. } if value == 0 => {
-                let scope = std::mem::replace(&mut injection.scope, Scope::Everything);
-                self.grown(tid, scope);
-                self.leave(stopped)
-            }
-            Call::Install { .. } => self.give_up(stopped, "the kernel refuses a further filter"),
-        }
-    }
-
-    fn map(&mut self, stopped: Stopped, chosen: bool, at_entry: bool) -> Result<(), Gone> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let (address, flags) = match chosen {
-            true => (scratch(stopped.tid()), flags | libc::MAP_FIXED_NOREPLACE),
-            false => (0, flags),
+        let wanted = match &mut injection.work {
+            Work::Filter(work) => work.next(self, tid, value),
+            Work::Recorder(work) => work.next(self, &stopped, value),
         };
-        let protection = (libc::PROT_READ | libc::PROT_WRITE) as u64;
-        let arguments = [address, SCRATCH_SIZE, protection, flags as u64, u64::MAX, 0];
-        let call = Call::Map { chosen };
-        self.call(stopped, call, libc::SYS_mmap, arguments, at_entry)
-    }
-
-    fn install(&mut self, stopped: Stopped, address: u64, at_entry: bool) -> Result<(), Gone> {
-        let tid = stopped.tid();
-        let Some(injection) = self.injection(tid) else {
-            return Ok(());
-        };
-        let image = injection.filter.image(address);
-        if !TraceeMemory::of(tid).write(address, &image) {
-            if injection.mapped {
-                return self.give_up(stopped, "the program's memory cannot be written");
-            }
-            // A program may unmap what it does not know.
-            injection.place = None;
-            return self.map(stopped, true, at_entry);
-        }
-        let flags = libc::SECCOMP_FILTER_FLAG_TSYNC | libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-        let arguments = [
-            libc::SECCOMP_SET_MODE_FILTER.into(),
-            flags,
-            address,
-            0,
-            0,
-            0,
-        ];
-        let call = Call::Install { address };
-        self.call(stopped, call, libc::SYS_seccomp, arguments, at_entry)
-    }
-
-    /// Makes the thread call this.
-    fn call(
-        &mut self,
-        stopped: Stopped,
-        call: Call,
-        number: libc::c_long,
-        arguments: [u64; 6],
-        at_entry: bool,
-    ) -> Result<(), Gone> {
-        let Some(injection) = self.injection(stopped.tid()) else {
-            return Ok(());
-        };
-        let Some(Saved { mut registers, .. }) = injection.saved else {
-            return Ok(());
-        };
-        injection.call = call;
-        if at_entry {
-            abi::replace_call(&mut registers, number, arguments);
-            injection.how = Resume::ToCall;
-        } else {
-            abi::make_call(&mut registers, number, arguments);
-            // Those that our own filter stops need no stop before that one.
-            injection.how = match call {
-                Call::Map { chosen: false } => Resume::ToCall,
-                _ => Resume::Free,
+        let call = wanted.zip(injection.saved);
+        if let Some((wanted, saved)) = call {
+            let passes = places::is_passing(saved.registers.rip);
+            injection.how = match wanted.stops && !at_entry && !passes {
+                true => Resume::Free,
+                false => Resume::ToCall,
             };
         }
         let how = injection.how;
+        if let Some(thread) = self.tracees.threads.get_mut(&tid) {
+            thread.injection = Some(injection);
+        }
+        let Some((wanted, Saved { mut registers, .. })) = call else {
+            return self.leave(stopped);
+        };
+        match at_entry {
+            true => abi::replace_call(&mut registers, wanted.number, wanted.arguments),
+            false => abi::make_call(&mut registers, wanted.number, wanted.arguments),
+        }
         stopped.set_registers(&registers)?;
         stopped.resume(how, 0);
         Ok(())
     }
 
-    /// The thread's process cannot be given a further filter: from now on each of its calls stops.
-    fn give_up(&mut self, stopped: Stopped, why: &str) -> Result<(), Gone> {
-        self.go_call_by_call(stopped.tid(), CallByCall::ForGood, why);
-        self.leave(stopped)
-    }
-
     /// Our calls are over: the thread gets back what it had, and goes on.
     fn leave(&mut self, stopped: Stopped) -> Result<(), Gone> {
         let tid = stopped.tid();
+        let space = self.space_of(tid);
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return Ok(());
         };
         let Some(injection) = thread.injection.take() else {
             return Ok(());
         };
-        if let (Some(place), Some(process)) =
-            (injection.place, self.tracees.processes.get_mut(&thread.pid))
+        if matches!(injection.work, Work::Recorder(_)) {
+            self.recorder_set_up(space);
+        }
+        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
+            return Ok(());
+        };
+        if let Work::Filter(work) = &injection.work
+            && let (Some(place), Some(process)) =
+                (work.place(), self.tracees.processes.get_mut(&thread.pid))
         {
             process.places.push(place);
         }

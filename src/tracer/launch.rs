@@ -111,7 +111,7 @@ fn until_exec(
             }
             Waited::Stopped(stopped, Stop::Syscall | Stop::Seccomp) => {
                 match stopped.try_syscall_info() {
-                    Ok(SyscallInfo::Entry { arch, raw }) => {
+                    Ok(SyscallInfo::Entry { arch, raw, .. }) => {
                         probed |= arch == abi::AUDIT_ARCH && raw.args[1..3] == PROBE;
                         execve = tells_execve.then(|| call_of(child, raw)).flatten();
                     }

@@ -8,6 +8,7 @@ use super::event::{Change, Event, Notice, Status};
 use super::outbox::Held;
 use super::privilege;
 use super::procfs;
+use super::recorder::space::SpaceId;
 use super::signals::{self, Watched};
 use super::stopped::{Gone, Stopped};
 use super::tracees::{CallByCall, Doing, Process};
@@ -15,6 +16,9 @@ use crate::syscall::Data;
 
 /// How long what goes on beside a stopped program may keep us from stopping too.
 const AT_LATEST: Duration = Duration::from_millis(300);
+
+/// How many signals pass while events wait for the output.
+const MOST_SIGNALS: u32 = 4096;
 
 /// How long a thread that ended before we knew it is remembered; its number may come again.
 const STILLBORN: Duration = Duration::from_secs(1);
@@ -82,8 +86,19 @@ impl Engine {
         };
         // What fork(2) and clone(2) make has its maker's name.
         let name = process.map_or_else(|| procfs::name(child), |process| process.name.clone());
+        let space = process.map(|process| process.space);
+        let space = match space {
+            Some(space) if is_thread => space,
+            Some(space) => self.space_of_child(space, parent, child),
+            None => self.new_space(),
+        };
+        if shares && !is_thread {
+            // What one of them does with the descriptors, the other's recorder would not know.
+            self.switch_off(space);
+            self.no_recorder(parent, "it shares its descriptors with another process");
+        }
         self.tracees.add(child, pid, table, || {
-            Process::named(name.clone(), hidden, coverage)
+            Process::named(name.clone(), hidden, coverage, space)
         });
         if let Some(thread) = self.tracees.threads.get_mut(&child) {
             thread.undo = undo;
@@ -104,9 +119,24 @@ impl Engine {
         );
     }
 
+    /// The address space of a process that a thread in `space` has made.
+    fn space_of_child(&mut self, space: SpaceId, parent: i32, child: i32) -> SpaceId {
+        let Some(known) = self.spaces.get_mut(&space) else {
+            return self.new_space();
+        };
+        // vfork(2), and clone(2) with CLONE_VM.
+        if procfs::share_memory(parent, child) {
+            known.users += 1;
+            return space;
+        }
+        let copied = known.copied();
+        self.add_space(copied)
+    }
+
     /// A new thread's first stop: what was changed in its maker's call is undone in its copy.
     pub(super) fn first_stop(&mut self, stopped: &Stopped) {
         let tid = stopped.tid();
+        let _gone: Result<(), Gone> = self.give_own_slot(stopped);
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             thread.begun = true;
             if std::mem::take(&mut thread.resync) {
@@ -161,7 +191,8 @@ impl Engine {
                 let name = procfs::name(tid);
                 let hidden = !self.config.follow;
                 // Nobody says what filters it has.
-                let mut process = Process::named(name.clone(), hidden, self.start.clone());
+                let space = self.new_space();
+                let mut process = Process::named(name.clone(), hidden, self.start.clone(), space);
                 process.call_by_call = CallByCall::ForGood;
                 self.tracees.add(tid, pid, table, || process);
                 self.tell(pid, tid, Change::Started { parent: None, name }, None);
@@ -179,6 +210,7 @@ impl Engine {
         {
             // The old leader is gone without a word of its own; the thread took its number.
             self.outbox.forget(pid);
+            self.recorder_cut_off(pid);
             let leader = self.tracees.threads.get_mut(&pid);
             if let Some(Doing::Calling(calling)) =
                 leader.map(|leader| std::mem::take(&mut leader.doing))
@@ -187,7 +219,12 @@ impl Engine {
             }
             if let Some(leader) = self.tracees.threads.remove(&pid) {
                 if let Some(injection) = leader.injection {
-                    self.injection_cut_off(*injection);
+                    let space = self
+                        .tracees
+                        .processes
+                        .get(&pid)
+                        .map(|process| process.space);
+                    self.injection_cut_off(*injection, space);
                 }
                 self.descriptors.leave(leader.table);
             }
@@ -207,6 +244,11 @@ impl Engine {
         };
         let (table, released) = self.descriptors.exec(thread.table);
         thread.table = table;
+        let space = self.new_space();
+        if let Some(process) = self.tracees.processes.get_mut(&pid) {
+            let before = std::mem::replace(&mut process.space, space);
+            self.leave_space(before);
+        }
         let name = procfs::name(pid);
         if let Some(process) = self.tracees.processes.get_mut(&pid) {
             process.name.clone_from(&name);
@@ -262,6 +304,7 @@ impl Engine {
     /// A thread is gone.
     pub(super) fn thread_ended(&mut self, tid: i32, status: Status) {
         self.newborn.remove(&tid);
+        self.recorder_cut_off(tid);
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             self.stillborn.insert(tid, Instant::now());
             return;
@@ -269,11 +312,12 @@ impl Engine {
         if let Doing::Calling(calling) = std::mem::take(&mut thread.doing) {
             self.call_cut_off(tid, calling);
         }
+        let space = self.space_of(tid);
         let Some((mut thread, process)) = self.tracees.remove(tid) else {
             return;
         };
         if let Some(injection) = thread.injection.take() {
-            self.injection_cut_off(*injection);
+            self.injection_cut_off(*injection, space);
         }
         let released = self.descriptors.leave(thread.table);
         self.tell(
@@ -287,7 +331,9 @@ impl Engine {
             None,
         );
         if process {
-            self.tracees.processes.remove(&thread.pid);
+            if let Some(process) = self.tracees.processes.remove(&thread.pid) {
+                self.leave_space(process.space);
+            }
             if thread.pid == self.main {
                 self.main_ended(status);
             }
@@ -298,9 +344,15 @@ impl Engine {
     pub(super) fn signal(&mut self, stopped: Stopped, pid: i32, signal: i32) -> Result<(), Gone> {
         let (code, sender) = stopped.signal_origin()?;
         let tid = stopped.tid();
+        if self.settle(&stopped, signal, code)? {
+            self.resume(stopped, 0);
+            return Ok(());
+        }
         let held = self.hold(stopped, signal);
         // It may be meant to end a program whose trace nobody reads: that does not wait for a reader. (A flood of them does.)
-        let held = match self.outbox.full() && !self.outbox.flooded() {
+        let full = self.outbox.full();
+        self.signals_passed = if full { self.signals_passed + 1 } else { 0 };
+        let held = match full && self.signals_passed <= MOST_SIGNALS {
             true => {
                 held.resume();
                 None

@@ -16,6 +16,7 @@ mod growth;
 mod image;
 pub mod inherited;
 mod inject;
+mod install;
 pub mod launch;
 mod lives;
 pub mod memory;
@@ -24,6 +25,7 @@ pub mod places;
 mod privilege;
 pub mod procfs;
 mod program;
+pub mod recorder;
 pub mod signals;
 #[cfg(test)]
 mod steady;

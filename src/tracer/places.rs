@@ -10,8 +10,8 @@ pub const PASSING_PAGE: u64 = 0x5510_0000_0000;
 /// How many bytes a thread needs for the filter that it is about to install.
 pub const SCRATCH_SIZE: u64 = 2 * PAGE;
 
-/// How many places for that there are behind the page that passes, below the next 4 GiB.
-const PLACES: u64 = (1 << 32) / SCRATCH_SIZE - 1;
+/// How many places for that there are behind the recorder's code, below its memory.
+const PLACES: u64 = (1 << 31) / SCRATCH_SIZE - 1;
 
 /// A page of memory, in bytes.
 pub const PAGE: u64 = 4096;
@@ -22,7 +22,12 @@ pub const NEAR: u32 = (PASSING_PAGE >> 32) as u32;
 /// Where a thread that has no such place yet puts the filter that it is about to install. Threads share their memory, and so may
 /// processes (CLONE_VM), so each has its own.
 pub fn scratch(tid: i32) -> u64 {
-    PASSING_PAGE + PAGE + u64::from(tid.unsigned_abs()) % PLACES * SCRATCH_SIZE
+    PASSING_PAGE + SCRATCH_SIZE + u64::from(tid.unsigned_abs()) % PLACES * SCRATCH_SIZE
+}
+
+/// Whether a call made there has passed our filters by its place.
+pub fn is_passing(ip: u64) -> bool {
+    (PASSING_PAGE..PASSING_PAGE + PAGE).contains(&ip)
 }
 
 /// Whether a call is one of those that map memory where the page that passes could be: what the filters stop of them.

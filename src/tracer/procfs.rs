@@ -9,6 +9,7 @@ use nix::errno::Errno;
 
 use super::descriptors::Look;
 use super::event::SocketId;
+use super::recorder::space::Mapping;
 
 /// The longest name of a descriptor in /proc: `/proc/-2147483648/fd/-2147483648` and a NUL.
 const PATH: usize = 33;
@@ -90,27 +91,74 @@ pub fn status_number(tid: i32, field: &str) -> Option<i32> {
 
 /// Whether any signal waits for the thread or its process that the thread does not block.
 pub fn any_signal_pending(tid: i32) -> bool {
-    let set = |field| {
-        let mask = status(tid, field);
-        mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok())
-            .unwrap_or(0)
-    };
+    let set = |field| signal_set(tid, field);
     (set("SigPnd") | set("ShdPnd")) & !set("SigBlk") != 0
 }
 
 /// Whether a signal waits for the process or its leader to take it.
 pub fn signal_pending(pid: i32, signal: i32) -> bool {
-    ["SigPnd", "ShdPnd"].into_iter().any(|field| {
-        let mask = status(pid, field)
-            .and_then(|mask| u64::from_str_radix(&mask, 16).ok())
-            .unwrap_or(0);
-        mask & 1 << (signal - 1) != 0
-    })
+    ["SigPnd", "ShdPnd"]
+        .into_iter()
+        .any(|field| signal_set(pid, field) & 1 << (signal - 1) != 0)
 }
 
 /// Whether the thread sleeps.
 pub fn is_asleep(tid: i32) -> bool {
     status(tid, "State").is_some_and(|state| state.starts_with('S'))
+}
+
+/// Whether the thread runs in user mode, or could at any moment: it neither sleeps nor is stopped.
+pub fn is_running(tid: i32) -> bool {
+    status(tid, "State").is_some_and(|state| state.starts_with('R'))
+}
+
+/// Whether a fault's signal would change the thread's dispositions, since it is blocked or ignored.
+pub fn forces(tid: i32, signal: i32) -> bool {
+    ["SigBlk", "SigIgn"]
+        .into_iter()
+        .any(|field| signal_set(tid, field) & 1 << (signal - 1) != 0)
+}
+
+/// A set of signals in /proc/PID/status.
+fn signal_set(tid: i32, field: &str) -> u64 {
+    let mask = status(tid, field);
+    mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok())
+        .unwrap_or(0)
+}
+
+/// The process's number in its own namespace of such.
+pub fn own_number(pid: i32) -> Option<i32> {
+    status(pid, "NSpid")?
+        .split_whitespace()
+        .last()?
+        .parse()
+        .ok()
+}
+
+/// Whether two processes have the same memory (kcmp(2)). Where the kernel does not say, they have not.
+pub fn share_memory(one: i32, other: i32) -> bool {
+    /// See linux/kcmp.h.
+    const KCMP_VM: i32 = 1;
+    // SAFETY: takes plain numbers.
+    unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0 }
+}
+
+/// What the process has mapped (/proc/PID/maps), in order.
+pub fn mappings(tid: i32) -> Vec<Mapping> {
+    let maps = fs::read(format!("/proc/{tid}/maps")).unwrap_or_default();
+    String::from_utf8_lossy(&maps)
+        .lines()
+        .filter_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let address = |text| u64::from_str_radix(text, 16).ok();
+            Some(Mapping {
+                range: address(start)?..address(end)?,
+                permissions: *rest.as_bytes().first_chunk()?,
+                heap: rest.ends_with("[heap]"),
+            })
+        })
+        .collect()
 }
 
 /// Whether a signal has stopped the thread.

@@ -81,6 +81,8 @@ pub enum SyscallInfo {
         arch: u32,
         /// Number and arguments.
         raw: Raw,
+        /// The address of the instruction after the one that makes it.
+        ip: u64,
     },
     /// Before the call, at the word of a seccomp filter.
     Seccomp {
@@ -88,6 +90,8 @@ pub enum SyscallInfo {
         arch: u32,
         /// Number and arguments.
         raw: Raw,
+        /// The address of the instruction after the one that makes it.
+        ip: u64,
         /// SECCOMP_RET_DATA of the filter that asked for the stop.
         data: u32,
     },
@@ -97,6 +101,8 @@ pub enum SyscallInfo {
         value: i64,
         /// Whether it is an error.
         error: bool,
+        /// The address of the instruction after the one that made it.
+        ip: u64,
     },
     /// Not at a call.
     None,
@@ -242,6 +248,41 @@ impl Stopped {
         Ok((info.si_code, sender))
     }
 
+    /// The address in the register that user mode leaves to us ([`abi::THREAD_BASE`]).
+    pub fn thread_base(&self) -> Result<u64, Gone> {
+        let mut base: libc::c_ulong = 0;
+        // As a system call (unlike the C library's function) it writes the word to where `data` points.
+        // SAFETY: a place for a word; ptrace checks the rest itself.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_ptrace,
+                libc::PTRACE_PEEKUSER,
+                self.tid,
+                abi::THREAD_BASE,
+                &raw mut base,
+            )
+        };
+        Errno::result(result).map_err(|_| Gone)?;
+        Ok(base)
+    }
+
+    /// Sets it.
+    pub fn set_thread_base(&self, address: u64) -> Result<(), Gone> {
+        self.ask(libc::PTRACE_POKEUSER, abi::THREAD_BASE, address as usize)
+            .map(drop)
+    }
+
+    /// Changes where a filter's SIGSYS that is about to be delivered says that its call was made (si_call_addr, sigaction(2)).
+    pub fn set_call_address(&self, address: u64) -> Result<(), Gone> {
+        /// struct siginfo of asm-generic/siginfo.h: after three ints and padding.
+        const CALL_ADDRESS: usize = 16;
+        let mut info = [0_u8; size_of::<libc::siginfo_t>()];
+        self.ask(libc::PTRACE_GETSIGINFO, 0, info.as_mut_ptr() as usize)?;
+        info[CALL_ADDRESS..][..8].copy_from_slice(&address.to_ne_bytes());
+        self.ask(libc::PTRACE_SETSIGINFO, 0, info.as_ptr() as usize)
+            .map(drop)
+    }
+
     /// All registers.
     pub fn registers(&self) -> Result<Registers, Gone> {
         // SAFETY: user_regs_struct is plain numbers; all zero is one of its values.
@@ -307,6 +348,7 @@ impl Stopped {
                             number: entry.nr,
                             args: entry.args,
                         },
+                        ip: info.instruction_pointer,
                     }
                 }
                 libc::PTRACE_SYSCALL_INFO_SECCOMP => {
@@ -318,6 +360,7 @@ impl Stopped {
                     SyscallInfo::Seccomp {
                         arch: info.arch,
                         raw,
+                        ip: info.instruction_pointer,
                         data: call.ret_data,
                     }
                 }
@@ -326,6 +369,7 @@ impl Stopped {
                     SyscallInfo::Exit {
                         value: exit.sval,
                         error: exit.is_error != 0,
+                        ip: info.instruction_pointer,
                     }
                 }
                 _ => SyscallInfo::None,

@@ -6,6 +6,7 @@ use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::inject::Injection;
+use super::recorder::space::SpaceId;
 use crate::syscall::Entry;
 use rustc_hash::FxHashMap;
 
@@ -102,6 +103,8 @@ pub struct Process {
     pub opaque: bool,
     /// Whether it uses io_uring, which has been said.
     pub uses_io_uring: bool,
+    /// Its memory.
+    pub space: SpaceId,
     /// What its filters stop.
     pub coverage: Coverage,
     /// Places in its memory from which its threads read new filters, those that none is using.
@@ -115,8 +118,9 @@ impl Process {
     }
 
     /// A process of that name, with no thread yet.
-    pub fn named(name: String, hidden: bool, coverage: Coverage) -> Self {
+    pub fn named(name: String, hidden: bool, coverage: Coverage, space: SpaceId) -> Self {
         Self {
+            space,
             name,
             threads: HashSet::new(),
             hidden,

@@ -4,6 +4,8 @@
 //! tells is dealt with at once as long as it is somebody's first turn; before anybody's second, all that have stopped by then get theirs.
 
 use std::collections::VecDeque;
+use std::thread;
+use std::time::Duration;
 
 use rustc_hash::FxHashSet;
 
@@ -17,12 +19,35 @@ const MOST: usize = 256;
 pub struct Turns {
     served: FxHashSet<i32>,
     waiting: VecDeque<Waited>,
+    /// Those whose time has not come, and how often that was so in a row.
+    later: VecDeque<Waited>,
+    put_off: u32,
 }
+
+/// How often somebody is put off, and how long at a time.
+const MOST_PUT_OFF: u32 = 200;
+
+/// See [`MOST_PUT_OFF`].
+const A_MOMENT: Duration = Duration::from_micros(50);
 
 impl Turns {
     /// What is to be dealt with next; waits until there is something. `alone` says that there is one thread only, `is_taken_over` whose
     /// number another thread may have taken over by an execve while it waited for its turn: then that execve is what counts.
     pub fn next(&mut self, alone: bool, is_taken_over: impl Fn(i32) -> bool) -> Waited {
+        if self.waiting.is_empty() && !self.later.is_empty() {
+            while let other @ (Waited::Stopped(..) | Waited::Ended(..)) = wait_now() {
+                self.line_up(other);
+            }
+            if self.waiting.is_empty() {
+                thread::sleep(A_MOMENT);
+            }
+            for one in std::mem::take(&mut self.later) {
+                // Unless something later has become of it: it was killed.
+                if !self.waits(&one) {
+                    self.waiting.push_back(one);
+                }
+            }
+        }
         if let Some(next) = self.waiting.pop_front() {
             let later = match &next {
                 Waited::Stopped(stopped, _) if is_taken_over(stopped.tid()) => {
@@ -51,6 +76,22 @@ impl Turns {
             self.line_up(next);
         }
         self.waiting.pop_front().unwrap_or(Waited::Interrupted)
+    }
+
+    /// Puts off what was given out last, until others have had their turn; gives it back where that has been so for too long.
+    pub fn put_off(&mut self, waited: Waited) -> Option<Waited> {
+        self.put_off += 1;
+        if self.put_off > MOST_PUT_OFF {
+            self.put_off = 0;
+            return Some(waited);
+        }
+        self.later.push_back(waited);
+        None
+    }
+
+    /// What was given out last needs not be put off.
+    pub fn went_on(&mut self) {
+        self.put_off = 0;
     }
 
     fn is_first_turn(&mut self, waited: &Waited) -> bool {

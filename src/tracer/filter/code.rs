@@ -3,6 +3,7 @@
 use super::bpf::{Assembler, Filter, Label, Test, word};
 use super::{Members, RET_DATA, Rule};
 use crate::tracer::abi;
+use crate::tracer::growth::DISPATCH;
 use crate::tracer::places::{NEAR, PAGE, PASSING_PAGE};
 
 const CLONE_FLAGS: u32 = (libc::CLONE_THREAD | libc::CLONE_FILES) as u32;
@@ -160,7 +161,13 @@ impl Writer {
             }
             Rule::Sandbox => {
                 assembler.load(word::low(0));
-                assembler.branch(Test::Equal(libc::PR_SET_SECCOMP as u32), stop);
+                for option in [
+                    libc::PR_SET_SECCOMP as u32,
+                    DISPATCH,
+                    libc::PR_SET_TSC as u32,
+                ] {
+                    assembler.branch(Test::Equal(option), stop);
+                }
                 assembler.goto(pass);
             }
             Rule::Unshares => {
@@ -175,6 +182,13 @@ impl Writer {
             Rule::Remaps => {
                 reaches_near(assembler, 0, 2, stop);
                 reaches_near(assembler, 4, 2, stop);
+                assembler.goto(pass);
+            }
+            Rule::Base => {
+                assembler.load(word::low(0));
+                for command in [abi::ARCH_SET_GS, abi::ARCH_GET_GS] {
+                    assembler.branch(Test::Equal(command), stop);
+                }
                 assembler.goto(pass);
             }
             Rule::Attaches => {

@@ -1,0 +1,278 @@
+//! What is being recorded in one address space: the ring's contents in their order, and which thread has which slot.
+
+use super::layout::{self, COVERED, FORMER, SHARED, SOCKETS, header, record, slot, state};
+use super::shared::{Shared, Sizes};
+use crate::syscall::Limits;
+use crate::tracer::descriptors::{Changes, TableId};
+use crate::tracer::event::{Nanos, Socket};
+
+/// The smallest ring.
+const RING: usize = 1 << 21;
+
+/// How many slots a ring of [`RING`] bytes is for, of the smallest kind.
+const SLOTS: usize = 128;
+
+/// The largest slot.
+const LARGEST_SLOT: usize = 1 << 16;
+
+/// How many items of an array the pieces of a record leave room for.
+const ITEMS: usize = 32;
+
+/// How large the parts must be for that much to be told of each call; nothing where that is more than records can hold.
+pub fn sizes(limits: Limits) -> Option<Sizes> {
+    let record = slot::RECORD + record::PIECES + layout::PIECES_BESIDE_DATA;
+    let slot = record
+        .checked_add(limits.data)?
+        .checked_next_power_of_two()?;
+    (slot <= LARGEST_SLOT && limits.items <= ITEMS).then(|| {
+        let ring = (slot * 4 * SLOTS).clamp(RING, 8 * RING);
+        Sizes {
+            slots: (ring / 4 / slot).min(SLOTS),
+            slot,
+            ring,
+        }
+    })
+}
+
+/// Whether the processor and the kernel let the recorder's code ask for its thread's base (FSGSBASE, Linux 5.9; AT_HWCAP2 in
+/// getauxval(3)), and nobody filters the calls that set it up.
+pub fn is_possible() -> bool {
+    const HWCAP2_FSGSBASE: libc::c_ulong = 2;
+    // SAFETY: only asks.
+    let has_base = unsafe { libc::getauxval(libc::AT_HWCAP2) } & HWCAP2_FSGSBASE != 0;
+    has_base && super::trial::passes()
+}
+
+/// A close of a recorded thread that has been booked before its record came.
+#[derive(Debug)]
+pub struct Early {
+    /// The time stamp counter before the call.
+    pub start: u64,
+    /// What it was.
+    pub socket: Option<(i32, Socket)>,
+    /// What it changed.
+    pub changes: Changes,
+}
+
+/// The use of a slot.
+#[derive(Debug)]
+pub struct Use {
+    /// The thread.
+    pub tid: i32,
+    /// The call in flight that has been told as waiting: the counter before it, and that time as it was told.
+    pub reported: Option<(u64, Nanos)>,
+    /// The close in flight that has been booked.
+    pub early: Option<Early>,
+    /// When its last call came back.
+    pub last: Nanos,
+}
+
+/// What is being recorded.
+#[derive(Debug)]
+pub struct Recording {
+    /// The memory.
+    pub shared: Shared,
+    /// The table of all threads that record.
+    pub table: TableId,
+    /// Who has which slot.
+    pub slots: Vec<Option<Use>>,
+    /// Whether calls stop for a while, since nobody takes what is recorded.
+    paused: bool,
+    secret: u64,
+    /// How much has been taken.
+    head: u64,
+    /// How many threads have ended when they may have reserved a record that nobody will complete.
+    holes: usize,
+}
+
+impl Recording {
+    /// Prepares the memory. `pid` is the process's number in its own namespace.
+    pub fn new(shared: Shared, table: TableId, limits: Limits, secret: u64, pid: i32) -> Self {
+        let sizes = shared.sizes();
+        shared.store(header::SECRET, secret);
+        shared.store(header::RING, SHARED + sizes.before_ring() as u64);
+        shared.store(header::MASK, sizes.ring as u64 - 1);
+        shared.store(header::DATA, limits.data as u64);
+        shared.store(header::ITEMS, limits.items as u64);
+        shared.store(header::PID, pid as u64);
+        // Whoever has seen that there is room may still add a record.
+        let margin = sizes.slots * sizes.slot;
+        shared.store(header::ON, 1);
+        shared.store(header::LIMIT, (sizes.ring - margin) as u64);
+        Self {
+            shared,
+            table,
+            slots: std::iter::repeat_with(|| None).take(sizes.slots).collect(),
+            paused: false,
+            secret,
+            head: 0,
+            holes: 0,
+        }
+    }
+
+    /// From now on calls are recorded, or no longer, for good.
+    pub fn end(&mut self) {
+        self.paused = false;
+        self.switch(false);
+    }
+
+    fn switch(&self, on: bool) {
+        self.shared.store(header::ON, on.into());
+    }
+
+    /// For a while calls stop, and their threads wait for their turn; or that is over.
+    pub fn pause(&mut self, paused: bool) {
+        if paused != self.paused && (self.is_on() || self.paused) {
+            self.paused = paused;
+            self.switch(!paused);
+        }
+    }
+
+    /// Whether they are.
+    pub fn is_on(&self) -> bool {
+        self.shared.load(header::ON) != 0
+    }
+
+    /// Whether a descriptor leads to a socket.
+    pub fn set_socket(&self, fd: i32, is_socket: bool) {
+        self.shared.put_in_set(SOCKETS, fd, is_socket);
+        self.shared.put_in_set(FORMER, fd, !is_socket);
+    }
+
+    /// Whether it led to one, and has led to nothing since.
+    pub fn was_socket(&self, fd: i32) -> bool {
+        self.shared.is_in_set(FORMER, fd)
+    }
+
+    /// A filter covers these descriptors now.
+    pub fn cover(&self, fds: impl Iterator<Item = u32>) {
+        fds.take_while(|fd| *fd < layout::MOST_DESCRIPTORS)
+            .for_each(|fd| self.shared.put_in_set(COVERED, fd as i32, true));
+    }
+
+    /// The slot of a thread.
+    pub fn slot_of(&self, tid: i32) -> Option<usize> {
+        let is_its = |one: &Option<Use>| one.as_ref().is_some_and(|one| one.tid == tid);
+        self.slots.iter().position(is_its)
+    }
+
+    /// Gives a thread a slot, if one is free: its number.
+    pub fn assign(&mut self, tid: i32) -> Option<usize> {
+        let index = match self.slot_of(tid) {
+            Some(index) => index,
+            None => self.slots.iter().position(Option::is_none)?,
+        };
+        self.slots[index] = Some(Use {
+            tid,
+            reported: None,
+            early: None,
+            last: 0,
+        });
+        self.shared.set_state(index, state::IDLE);
+        let number = self.shared.slot(index) + slot::RECORD + record::SLOT;
+        self.shared.store(number, index as u64);
+        Some(index)
+    }
+
+    /// A slot's address in the program.
+    pub fn address(&self, index: usize) -> u64 {
+        SHARED + self.shared.slot(index) as u64
+    }
+
+    /// A thread has ended amid reserving a record: where its record would be, there may never be one.
+    pub fn expect_hole(&mut self) {
+        self.holes += 1;
+    }
+
+    /// Copies the next record before that position into `bytes`; nothing where there is none, or the next one is not complete.
+    pub fn next(&mut self, end: u64, bytes: &mut Vec<u8>) -> bool {
+        loop {
+            let waiting = self.shared.tail().wrapping_sub(self.head);
+            if waiting == 0 || end.wrapping_sub(self.head) as i64 <= 0 {
+                return false;
+            }
+            if waiting > self.shared.sizes().ring as u64 || !waiting.is_multiple_of(8) {
+                // Nonsense, which only the program itself can have written.
+                self.skip(waiting);
+                return false;
+            }
+            let place = self.shared.in_ring(self.head);
+            if self.shared.load(place) != self.head ^ self.secret {
+                if self.holes == 0 || self.is_being_completed() {
+                    return false;
+                }
+                self.skip(8);
+                continue;
+            }
+            let mut size = [0; 8];
+            self.shared
+                .copy_from_ring(self.head.wrapping_add(record::SIZE as u64), &mut size);
+            let size = u64::from_ne_bytes(size);
+            let longest = self.shared.sizes().slot.min(waiting as usize) as u64;
+            if !(record::PIECES as u64..=longest).contains(&size) || !size.is_multiple_of(8) {
+                self.skip(8);
+                self.holes = self.holes.max(1);
+                continue;
+            }
+            bytes.resize(size as usize, 0);
+            self.shared.copy_from_ring(self.head, bytes);
+            self.skip(size);
+            return true;
+        }
+    }
+
+    /// Whether what comes next is waited for: another thread than this one is about to complete it.
+    pub fn is_held_up(&self, tid: i32) -> bool {
+        let next = self.shared.in_ring(self.head);
+        if self.shared.tail() == self.head || self.shared.load(next) == self.head ^ self.secret {
+            return false;
+        }
+        self.in_flight().any(|(index, one)| {
+            let how_far = self.shared.state(index);
+            let position = self.shared.slot_field(index, slot::POSITION);
+            one.tid != tid
+                && (how_far == state::RESERVING
+                    || how_far == state::RESERVED && position == self.head)
+        })
+    }
+
+    /// Whether a living thread has reserved a record, or is about to, that is not there yet.
+    fn is_being_completed(&self) -> bool {
+        let slots = self.slots.iter().enumerate();
+        let mut used = slots.filter(|(_, one)| one.is_some());
+        used.any(|(index, _)| self.shared.state(index) >= state::RESERVING)
+    }
+
+    fn skip(&mut self, bytes: u64) {
+        self.head = self.head.wrapping_add(bytes);
+        self.shared.store(header::HEAD, self.head);
+    }
+
+    /// The record that a thread has in its slot, as far as it is made.
+    pub fn in_slot(&self, index: usize) -> Vec<u8> {
+        let start = self.shared.slot(index) + slot::RECORD;
+        let mut head = vec![0; record::PIECES];
+        self.shared.copy(start, &mut head);
+        let made = self.shared.state(index) >= state::RESERVING;
+        let size = self.shared.load(start + record::SIZE) as usize;
+        let most = self.shared.sizes().slot - slot::RECORD;
+        if made && (record::PIECES..=most).contains(&size) && size.is_multiple_of(8) {
+            head.resize(size, 0);
+            self.shared.copy(start, &mut head);
+        }
+        head
+    }
+
+    /// Puts a thread's record where it was reserved, in its name.
+    pub fn complete(&self, position: u64, bytes: &[u8]) {
+        self.shared
+            .put_into_ring(position, bytes, position ^ self.secret);
+    }
+
+    /// Slots whose thread is in a call: their numbers.
+    pub fn in_flight(&self) -> impl Iterator<Item = (usize, &Use)> {
+        let slots = self.slots.iter().enumerate();
+        let used = slots.filter_map(|(index, one)| Some((index, one.as_ref()?)));
+        used.filter(|(index, _)| self.shared.state(*index) != state::IDLE)
+    }
+}
