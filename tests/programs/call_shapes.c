@@ -1,7 +1,7 @@
 // Proves that a call leaves alone whatever it must, and does what it should, from code of every shape around the instruction: other
 // instructions at once behind it, of all kinds that depend on where they stand, jumps to them and to it, data, the end of a page, another
-// call; and on every kind of stack: small, odd, not to be written, nowhere. Argument "signals": a timer's handler also looks, a thousand
-// times a second, whether the program is where its own code is. Argument "kernel": whether rcx and r11 are what the kernel leaves in them.
+// call; and on every kind of stack: small, odd, not to be written, nowhere. Argument "signals": a timer's handler also looks, thousands
+// of times a second, whether the program is where its own code is. Argument "kernel": whether rcx and r11 are what the kernel leaves in them.
 #include "registers.h"
 #include <sys/time.h>
 #include <ucontext.h>
@@ -187,14 +187,15 @@ int main(int argc, char **argv) {
     if (signals) {
         struct sigaction action = {.sa_sigaction = look, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
         MUST(sigaction(SIGALRM, &action, NULL));
-        MUST(setitimer(ITIMER_REAL, &(struct itimerval){{0, 1000}, {0, 1000}}, NULL));
+        MUST(setitimer(ITIMER_REAL, &(struct itimerval){{0, 300}, {0, 300}}, NULL));
     }
+    int rounds = 0;
     do {
         for (struct shape *each = __start_shapes; each < __stop_shapes; each++) {
             if (each->pushes) check(each->name, each->begin, each->next, true, good, 2);
             else check(each->name, each->begin, each->next, false, stacks, 6);
         }
-    } while (signals && looks < 200);
+    } while (signals && looks < 200 && ++rounds < 5);
     check_edges(stacks, 6);
     MUST(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
     if (strange) SAY("a signal found the program at %#lx, which is no code of it\n", strange);
