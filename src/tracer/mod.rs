@@ -4,6 +4,7 @@
 
 pub mod abi;
 pub mod alarm;
+mod bundle;
 mod calling;
 mod calls;
 pub mod coverage;
