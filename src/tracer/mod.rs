@@ -5,7 +5,7 @@
 pub mod abi;
 pub mod alarm;
 mod bundle;
-mod calling;
+pub mod calling;
 mod calls;
 pub mod coverage;
 mod decoy;
