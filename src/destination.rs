@@ -10,6 +10,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::cli;
 
+/// How many bytes of a trace are written to a file at once, where there are as many.
+const BUFFER: usize = 1 << 16;
+
 /// An open place for a trace.
 #[derive(Debug)]
 pub enum Place {
@@ -72,7 +75,7 @@ pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
         .truncate(!append);
     options
         .open(path)
-        .map(BufWriter::new)
+        .map(|file| BufWriter::with_capacity(BUFFER, file))
         .map_err(|error| format!("cannot write the trace to {}: {error}", path.display()))
 }
 

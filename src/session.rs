@@ -1,6 +1,7 @@
 //! One run: the tracer on this thread, story and output on another, a bounded queue between them.
 
 use std::io::{self, IsTerminal, Write};
+use std::mem;
 
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -223,9 +224,11 @@ fn narrate(
     let mut in_a_row = 0;
     loop {
         let mut event = inbox.next_now();
-        in_a_row += 1;
+        in_a_row = match event {
+            Some(_) => (in_a_row + 1) % UNTIMED,
+            None => 0,
+        };
         if event.is_none() {
-            in_a_row = 0;
             event = inbox.next_gathered();
         }
         if event.is_none() {
@@ -235,7 +238,7 @@ fn narrate(
                 Err(_closed) => break,
             }
         }
-        if in_a_row % UNTIMED == 0 {
+        if in_a_row == 0 {
             let now = clock.now();
             if now >= waits_since + TICK.as_nanos() as u64 {
                 waits_since = now;
@@ -250,12 +253,13 @@ fn narrate(
             inbox.done();
         } else if let Some(event) = event {
             story.tell_into(event, &mut said);
-            for told in said.drain(..) {
-                output.show(&told)?;
-                if let What::Call(event) = told.what {
+            for told in &mut said {
+                output.show(told)?;
+                if let What::Call(event) = mem::replace(&mut told.what, What::Connected) {
                     inbox.reuse(event);
                 }
             }
+            said.clear();
             if inbox.in_step() {
                 output.flush()?;
             }

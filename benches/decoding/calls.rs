@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sockstrace::syscall::{Call, Limits, Memory, Outcome, Raw, enter, finish, row};
+use sockstrace::tracer::calling::Calling;
 use sockstrace::tracer::event::{CallEvent, Descriptor, Event, Socket};
 use syscalls::Sysno;
 
@@ -50,13 +51,30 @@ impl Made {
         finish(&entry, self.outcome, memory, Limits::default())
     }
 
+    /// The call on its way to the output, on the one socket of [`CONVERSATION`].
+    pub fn calling(&self, memory: &Pieces) -> Box<Calling> {
+        let row = row(self.number as u64).expect("a call that has a row");
+        let mut args = [0; 6];
+        args[..self.args.len()].copy_from_slice(self.args);
+        let number = self.number as u64;
+        let mut calling = Calling::enter(None, row, Raw { number, args }, memory);
+        calling.leave(1_050_000, self.outcome, memory, Limits::default());
+        (calling.pid, calling.tid, calling.start) = (100, 100, 1_000_000);
+        let sockets = &mut calling.changes.sockets;
+        match self.number {
+            Sysno::epoll_wait => {}
+            Sysno::accept4 => sockets.extend([(SOCKET as i32, socket(4711)), (6, socket(4712))]),
+            _ => sockets.push((SOCKET as i32, socket(4711))),
+        }
+        if self.number == Sysno::close {
+            calling.changes.released.push(4711);
+        }
+        calling
+    }
+
     /// The event of such a call on the one socket of [`CONVERSATION`].
     pub fn event(&self, call: Call) -> Event {
-        let socket = Descriptor::Socket(Socket {
-            id: 4711,
-            kind: Some((libc::AF_INET, libc::SOCK_STREAM, 6)),
-            inherited: false,
-        });
+        let socket = Descriptor::Socket(socket(4711));
         let released = match self.number {
             Sysno::close => vec![4711],
             _ => Vec::new(),
@@ -94,6 +112,15 @@ const fn made(
 }
 
 const SOCKET: u64 = 5;
+
+/// A stream socket of the internet.
+fn socket(id: u64) -> Socket {
+    Socket {
+        id,
+        kind: Some((libc::AF_INET, libc::SOCK_STREAM, 6)),
+        inherited: false,
+    }
+}
 
 // Where pointers lead to.
 const A: u64 = 0x1000;
@@ -150,6 +177,36 @@ pub const CONVERSATION: &[Made] = &[
         &[SOCKET, A, 102_400],
         ANSWER.len() as i64,
         &[(A, ANSWER)],
+    ),
+    made(Sysno::close, &[SOCKET], 0, &[]),
+];
+
+/// What servers do most.
+pub const SERVER: &[Made] = &[
+    made(
+        Sysno::sendto,
+        &[SOCKET, A, 5, 0x4000],
+        5,
+        &[(A, b"+OK\r\n")],
+    ),
+    made(
+        Sysno::recvfrom,
+        &[SOCKET, A, 102_400],
+        ANSWER.len() as i64,
+        &[(A, ANSWER)],
+    ),
+    made(Sysno::write, &[SOCKET, A, 1], 1, &[(A, b"x")]),
+    made(
+        Sysno::epoll_wait,
+        &[7, A, 64, 1000],
+        1,
+        &[(A, &[1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0])],
+    ),
+    made(
+        Sysno::accept4,
+        &[SOCKET, A, B, libc::SOCK_CLOEXEC as u64],
+        6,
+        &[(A, ADDRESS), (B, &[16, 0, 0, 0])],
     ),
     made(Sysno::close, &[SOCKET], 0, &[]),
 ];

@@ -6,16 +6,17 @@
 mod calls;
 
 use std::io;
+use std::mem;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use sockstrace::output::summary::{Sort, Summary};
 use sockstrace::output::text::{Settings, Text};
 use sockstrace::output::{Descriptors, Output};
-use sockstrace::story::{self, Story, Told};
-use sockstrace::tracer::event::Event;
+use sockstrace::story::{self, Story, Told, What};
+use sockstrace::tracer::event::{CallEvent, Event};
 
-use calls::{CALLS, CONVERSATION, Made};
+use calls::{CALLS, CONVERSATION, Made, SERVER};
 
 fn main() {
     divan::main();
@@ -75,6 +76,29 @@ fn decode_tell_show(bencher: Bencher) {
                 }
             }
         });
+}
+
+/// What the output's thread does for a call that has come, again and again: from its copied bytes to text in a file, without anything
+/// new to learn.
+#[divan::bench(args = SERVER, sample_size = 1000)]
+fn come_tell_show(bencher: Bencher, made: &Made) {
+    let options = story::Options::default();
+    let mut story = Story::new(options.clone());
+    let mut output = Text::new(io::sink(), Settings::default());
+    let mut calling = made.calling(&made.memory());
+    let (mut spare, mut said) = (None, Vec::new());
+    bencher.bench_local(|| {
+        let needed = |event: &CallEvent| options.need_arguments(event);
+        let event = black_box(&mut calling).tell(spare.take(), &needed);
+        story.tell_into(Event::Call(event), &mut said);
+        for told in &mut said {
+            output.show(told).expect("a sink takes all");
+            if let What::Call(event) = mem::replace(&mut told.what, What::Connected) {
+                spare = Some(event);
+            }
+        }
+        said.clear();
+    });
 }
 
 fn verbose() -> story::Options {

@@ -61,11 +61,23 @@ impl Escape {
         let unicode = self.unicode && self.hex == Hex::No;
         let text = unicode.then(|| text(bytes, cut)).flatten();
         let bytes = text.map_or(bytes, str::as_bytes);
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'\\') & (byte != quote);
+        let as_it_is = |from: usize, to: usize| match text {
+            Some(text) => &text[from..to],
+            None => std::str::from_utf8(&bytes[from..to]).unwrap_or_default(),
+        };
+        // Without a branch for each byte, since often all of them are plain.
+        if bytes.iter().fold(true, |all, byte| all & plain(*byte)) {
+            out.push_str(as_it_is(0, bytes.len()));
+            return;
+        }
         let mut at = 0;
-        while at < bytes.len() {
-            let plain = &bytes[at..at + plain_prefix(&bytes[at..], quote)];
-            out.push_str(std::str::from_utf8(plain).unwrap_or_default());
-            at += plain.len();
+        loop {
+            let run = bytes[at..].iter().take_while(|byte| plain(**byte)).count();
+            if run > 0 {
+                out.push_str(as_it_is(at, at + run));
+                at += run;
+            }
             let Some(byte) = bytes.get(at) else { break };
             let shown = text.and_then(|text| text.get(at..)?.chars().next());
             match shown.filter(|c| !c.is_ascii() && is_printable(*c)) {
@@ -107,16 +119,6 @@ impl Escape {
                 }
             }
         }
-    }
-}
-
-/// How many bytes from the first on are written as they are.
-fn plain_prefix(bytes: &[u8], quote: u8) -> usize {
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'\\') & (byte != quote);
-    // Without a branch for each byte where all of them are.
-    match bytes.iter().fold(true, |all, byte| all & plain(*byte)) {
-        true => bytes.len(),
-        false => bytes.iter().take_while(|byte| plain(**byte)).count(),
     }
 }
 

@@ -2,7 +2,20 @@
 
 /// Adds a number.
 pub fn decimal(out: &mut String, number: u64) {
-    padded(out, number, 0, b' ');
+    match number {
+        // Most are descriptors, or few bytes.
+        0..10 => out.push(digit(number)),
+        10..100 => {
+            out.push(digit(number / 10));
+            out.push(digit(number % 10));
+        }
+        _ => padded(out, number, 0, b' '),
+    }
+}
+
+/// A digit below 10.
+fn digit(digit: u64) -> char {
+    char::from(b'0' + digit as u8)
 }
 
 /// Adds a number that may be negative.

@@ -111,7 +111,7 @@ impl Story {
             Event::Call(event) => self.call(event, said),
             Event::Waiting(event) => self.waits(event, said),
             Event::Process(event) => self.process(event, said),
-            Event::Notice(notice) => said.push(Told::new(What::Notice(notice), None, 0)),
+            Event::Notice(notice) => said.push(Told::new(What::Notice(Box::new(notice)), None, 0)),
         }
         self.hide_others(said);
         self.introduce(said);
@@ -191,7 +191,7 @@ impl Story {
         }
         said.push(Told {
             importance,
-            ..Told::new(What::Process(event), Some(who), time)
+            ..Told::new(What::Process(Box::new(event)), Some(who), time)
         });
     }
 

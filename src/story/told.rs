@@ -66,9 +66,9 @@ pub enum What {
     /// The process had started this other one, which has just made its first call of interest under its new program.
     Runs(Who),
     /// A process began, became another program, got a signal, stopped or ended.
-    Process(ProcessEvent),
+    Process(Box<ProcessEvent>),
     /// Something about the tracing itself.
-    Notice(Notice),
+    Notice(Box<Notice>),
 }
 
 /// How a conversation ended without a close(2) of its own.

@@ -14,6 +14,7 @@ pub use capture::{capture, hides_descriptors, named_descriptors};
 pub use message::HEADER as MESSAGE_HEADER;
 use payload::Way;
 
+use super::memory::Piece;
 use super::names::socket;
 use super::shape::Shape;
 use super::table::Kind;
@@ -66,6 +67,17 @@ impl Entry {
         (self.row, self.raw) = (row, raw);
         self.before.clear();
         capture::keep(self, memory);
+    }
+
+    /// What stood behind its pointers before the call.
+    pub fn before(&self) -> &Snapshot {
+        &self.before
+    }
+
+    /// Becomes another call, of which that much was kept.
+    pub fn become_of(&mut self, row: &'static Row, raw: Raw, before: (&[u8], &[Piece])) {
+        (self.row, self.raw) = (row, raw);
+        self.before.become_copy(before);
     }
 
     /// The call without its arguments: what its registers and its outcome say.

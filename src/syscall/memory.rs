@@ -1,7 +1,7 @@
 //! The tracee's memory as decoders see it: an address that may be bad, and a bounded read.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Add, Range};
 
 /// How much is read at once: what is long takes memory for what is there, not for what its length says.
 const CHUNK: usize = 1 << 16;
@@ -143,9 +143,51 @@ impl Snapshot {
         filled.find_map(within).unwrap_or(0..0)
     }
 
+    /// Adds the copies of another behind its own, to be taken out again as a [part](Self::part); how much they are.
+    pub fn append(&mut self, other: &Self) -> Extent {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.pieces.extend_from_slice(&other.pieces);
+        Extent {
+            bytes: other.bytes.len(),
+            pieces: other.pieces.len(),
+        }
+    }
+
+    /// What was appended from one place to another.
+    pub fn part(&self, from: Extent, to: Extent) -> (&[u8], &[Piece]) {
+        let bytes = &self.bytes[from.bytes..to.bytes];
+        (bytes, &self.pieces[from.pieces..to.pieces])
+    }
+
+    /// Becomes the snapshot that was appended.
+    pub fn become_copy(&mut self, (bytes, pieces): (&[u8], &[Piece])) {
+        self.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.extend_from_slice(pieces);
+        self.filled = self.pieces.len();
+    }
+
     /// How many bytes of ours it takes.
     pub fn room(&self) -> usize {
         self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
+    }
+}
+
+/// How much of a snapshot, or how far into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    bytes: usize,
+    pieces: usize,
+}
+
+impl Add for Extent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            pieces: self.pieces + other.pieces,
+        }
     }
 }
 

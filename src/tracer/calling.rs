@@ -29,9 +29,9 @@ pub struct Calling {
     /// How it came back.
     pub outcome: Outcome,
     /// How much of it is told.
-    limits: Limits,
+    pub(super) limits: Limits,
     /// What stood behind its pointers when it came back.
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     /// Whether it has been reported as waiting.
     pub reported: bool,
     /// Whether a recorder saw it: the recorder's set of descriptors is up to date by itself.
@@ -81,15 +81,25 @@ impl Calling {
             return Box::new(Self::new(enter(row, raw, memory)));
         };
         calling.entry.renew(row, raw, memory);
-        calling.outcome = Outcome::Unfinished;
-        calling.snapshot.clear();
-        calling.reported = false;
-        calling.recorded = false;
-        calling.subject = None;
-        calling.changes.clear();
-        calling.files.clear();
-        calling.early = None;
+        calling.begin();
         calling
+    }
+
+    /// Forgets all but the entry.
+    pub(super) fn begin(&mut self) {
+        self.outcome = Outcome::Unfinished;
+        self.snapshot.clear();
+        self.reported = false;
+        self.recorded = false;
+        self.subject = None;
+        self.changes.clear();
+        self.files.clear();
+        self.early = None;
+    }
+
+    /// Whether it can go together with others.
+    pub fn is_bundled(&self) -> bool {
+        self.recorded && self.early.is_none() && self.files.is_empty() && self.is_lean()
     }
 
     /// The call is over: copies what it points to.

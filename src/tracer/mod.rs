@@ -4,7 +4,8 @@
 
 pub mod abi;
 pub mod alarm;
-mod calling;
+mod bundle;
+pub mod calling;
 mod calls;
 pub mod coverage;
 mod decoy;

@@ -3,7 +3,8 @@
 //! When it is full, threads stay stopped until there is room, and nothing is lost; the tracer itself never blocks on it.
 //! Where output keeps step with the program, a thread runs on only when its event has been dealt with.
 //!
-//! Calls travel as they were copied and are decoded at the output's end; their boxes then come back for other calls.
+//! Calls travel as they were copied and are decoded at the output's end; their boxes then come back for other calls. Those that were
+//! recorded, with nobody who waits for them, go together, so that what the two threads share is touched once for many.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::alarm::Alarm;
+use super::bundle::Bundle;
 use super::calling::Calling;
 use super::event::{CallEvent, Event};
 use super::stopped::{Resume, Stopped};
@@ -25,6 +27,10 @@ const ROOM_AGAIN: u64 = CAPACITY as u64 * 3 / 4;
 
 /// How many bytes of calls may wait for it, apart from a single call that is longer: many long ones are not to take all memory.
 const BYTES: usize = 8 << 20;
+
+/// How many bundles are kept for others, and how many bytes one of them may take beside itself.
+const BUNDLES: usize = 256;
+const BUNDLE_ROOM: usize = 1 << 17;
 
 /// How many boxes of events are kept for others: a call makes one, and few calls come back with more than one line.
 const SPARE: usize = 4;
@@ -55,8 +61,10 @@ impl Held {
 enum Parcel {
     /// A call that is over.
     Call(Box<Calling>),
+    /// Several.
+    Bundle(Box<Bundle>),
     /// Anything else.
-    Event(Event),
+    Event(Box<Event>),
 }
 
 impl Parcel {
@@ -64,7 +72,16 @@ impl Parcel {
     fn room(&self) -> usize {
         match self {
             Self::Call(calling) => calling.room(),
+            Self::Bundle(bundle) => bundle.room(),
             Self::Event(_) => 0,
+        }
+    }
+
+    /// How many events it is.
+    fn events(&self) -> u64 {
+        match self {
+            Self::Bundle(bundle) => bundle.len() as u64,
+            Self::Call(_) | Self::Event(_) => 1,
         }
     }
 }
@@ -92,6 +109,10 @@ pub struct Outbox {
     /// Those of calls that nobody wanted to be told.
     #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<Calling>>,
+    /// Calls that are to go together.
+    bundle: Box<Bundle>,
+    /// Bundles that were told.
+    emptied: Receiver<Box<Bundle>>,
     /// How many calls have been sent.
     calls: u64,
     keep_step: bool,
@@ -107,6 +128,12 @@ pub struct Inbox {
     keep_step: bool,
     receiver: Receiver<Parcel>,
     returns: SyncSender<Box<Calling>>,
+    /// The bundle that is being told, and the call that is taken out of it.
+    bundle: Option<Box<Bundle>>,
+    bundled: Option<Box<Calling>>,
+    emptied: SyncSender<Box<Bundle>>,
+    /// How many events of it have been dealt with, which the tracer need not know one by one.
+    undone: u64,
     progress: Arc<Progress>,
     alarm: Alarm,
     /// Whether a call's arguments are needed.
@@ -120,11 +147,14 @@ pub struct Inbox {
 pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
     let (sender, receiver) = sync_channel(CAPACITY);
     let (returns, returned) = sync_channel(CAPACITY);
+    let (empties, emptied) = sync_channel(BUNDLES);
     let progress = Arc::new(Progress::default());
     let outbox = Outbox {
         sender: Some(sender),
         returned,
         spare: Vec::new(),
+        bundle: Box::default(),
+        emptied,
         calls: 0,
         keep_step,
         progress: Arc::clone(&progress),
@@ -137,6 +167,10 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
             keep_step,
             receiver,
             returns,
+            bundle: None,
+            bundled: None,
+            emptied: empties,
+            undone: 0,
             progress,
             alarm,
             needed: Box::new(|_| true),
@@ -148,13 +182,31 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
 impl Outbox {
     /// Sends an event; `held` runs on as soon as it may.
     pub fn send(&mut self, event: Event, held: Option<Held>) {
-        self.post(Parcel::Event(event), held);
+        self.post_bundle();
+        self.post(Parcel::Event(Box::new(event)), held);
     }
 
     /// Sends a call that is over, as [`Self::send`] does with an event.
     pub fn send_call(&mut self, calling: Box<Calling>, held: Option<Held>) {
         self.calls += 1;
-        self.post(Parcel::Call(calling), held);
+        if held.is_some() || self.keep_step || !calling.is_bundled() {
+            self.post_bundle();
+            return self.post(Parcel::Call(calling), held);
+        }
+        self.bundle.add(&calling);
+        self.spare.push(calling);
+        if self.bundle.is_full() {
+            self.post_bundle();
+        }
+    }
+
+    /// Sends the calls that wait for others.
+    fn post_bundle(&mut self) {
+        if !self.bundle.is_empty() {
+            let next = self.emptied.try_recv().unwrap_or_default();
+            let bundle = std::mem::replace(&mut self.bundle, next);
+            self.post(Parcel::Bundle(bundle), None);
+        }
     }
 
     /// A box for a call that begins, if one is free.
@@ -177,7 +229,7 @@ impl Outbox {
             }
             // What the output did before it could know that we wait woke nobody.
             if self.progress.awaited.load(Ordering::SeqCst) {
-                self.advance();
+                self.send_backlog();
             }
         } else {
             self.backlog.push_back((parcel, held));
@@ -186,6 +238,7 @@ impl Outbox {
 
     /// Ends the queue; what is sent from now on is dropped. Threads that wait run on.
     pub fn close(&mut self) {
+        self.post_bundle();
         self.sender = None;
         self.wake_output();
         self.advance();
@@ -212,6 +265,7 @@ impl Outbox {
     /// The tracees are gone: sends what is left, and waits for the output as long as it takes.
     pub fn finish(&mut self) {
         self.release();
+        self.post_bundle();
         if let Some(sender) = self.sender.take() {
             for (parcel, _) in self.backlog.drain(..) {
                 let room = parcel.room();
@@ -246,6 +300,11 @@ impl Outbox {
 
     /// Sends what has found room meanwhile, and resumes the threads that no longer need to wait.
     pub fn advance(&mut self) {
+        self.post_bundle();
+        self.send_backlog();
+    }
+
+    fn send_backlog(&mut self) {
         while let Some((parcel, held)) = self.backlog.pop_front() {
             if let Some(again) = self.try_send(parcel, held) {
                 self.backlog.push_front(again);
@@ -268,7 +327,7 @@ impl Outbox {
     }
 
     fn try_send(&mut self, parcel: Parcel, held: Option<Held>) -> Option<(Parcel, Option<Held>)> {
-        let room = parcel.room();
+        let (room, events) = (parcel.room(), parcel.events());
         let before = self.progress.bytes.fetch_add(room, Ordering::SeqCst);
         let result = match &self.sender {
             Some(_) if before > 0 && before + room > BYTES => Err(TrySendError::Full(parcel)),
@@ -288,7 +347,7 @@ impl Outbox {
                 }
             }
             (Ok(()), held) => {
-                let sent = self.progress.sent.fetch_add(1, Ordering::SeqCst) + 1;
+                let sent = self.progress.sent.fetch_add(events, Ordering::SeqCst) + events;
                 match held {
                     Some(held) if self.keep_step => {
                         self.in_step.push_back((sent, held));
@@ -319,8 +378,11 @@ impl Inbox {
 
     /// The next event, or none within `patience`; an error when the tracer is done.
     pub fn next(&mut self, patience: Duration) -> Result<Option<Event>, Closed> {
+        if let Some(event) = self.next_bundled() {
+            return Ok(Some(event));
+        }
         match self.receiver.recv_timeout(patience) {
-            Ok(parcel) => Ok(Some(self.unpack(parcel))),
+            Ok(parcel) => Ok(self.unpack(parcel)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(Closed),
         }
@@ -328,8 +390,11 @@ impl Inbox {
 
     /// The next event, if one is there already.
     pub fn next_now(&mut self) -> Option<Event> {
+        if let Some(event) = self.next_bundled() {
+            return Some(event);
+        }
         let parcel = self.receiver.try_recv().ok()?;
-        Some(self.unpack(parcel))
+        self.unpack(parcel)
     }
 
     /// The first of the events that gather within a moment. None where somebody waits for each to be shown.
@@ -343,20 +408,41 @@ impl Inbox {
     }
 
     /// The event that came, a call's decoded and its box sent back.
-    fn unpack(&mut self, parcel: Parcel) -> Event {
+    fn unpack(&mut self, parcel: Parcel) -> Option<Event> {
         let room = parcel.room();
         self.progress.bytes.fetch_sub(room, Ordering::SeqCst);
         match parcel {
-            Parcel::Event(event) => event,
+            Parcel::Event(event) => Some(*event),
+            Parcel::Bundle(bundle) => {
+                self.bundle = Some(bundle);
+                self.next_bundled()
+            }
             Parcel::Call(mut calling) => {
                 let event = calling.tell(self.spare.pop(), &self.needed);
                 if calling.is_lean() {
                     // Where there are enough, it is dropped.
                     let _ = self.returns.try_send(calling);
                 }
-                Event::Call(event)
+                Some(Event::Call(event))
             }
         }
+    }
+
+    /// The next event of the bundle that is being told.
+    fn next_bundled(&mut self) -> Option<Event> {
+        let bundle = self.bundle.as_mut()?;
+        let calling = bundle.next(&mut self.bundled);
+        let event = calling.map(|calling| calling.tell(self.spare.pop(), &self.needed));
+        if bundle.is_told()
+            && let Some(mut bundle) = self.bundle.take()
+        {
+            bundle.clear();
+            if bundle.room() <= BUNDLE_ROOM {
+                // Where there are enough, it is dropped.
+                let _ = self.emptied.try_send(bundle);
+            }
+        }
+        event.map(Event::Call)
     }
 
     /// Whether threads wait for what they did to be shown.
@@ -365,8 +451,13 @@ impl Inbox {
     }
 
     /// Says that one event has been dealt with.
-    pub fn done(&self) {
-        let done = self.progress.done.fetch_add(1, Ordering::SeqCst) + 1;
+    pub fn done(&mut self) {
+        self.undone += 1;
+        if self.bundle.is_some() {
+            return;
+        }
+        let undone = std::mem::take(&mut self.undone);
+        let done = self.progress.done.fetch_add(undone, Ordering::SeqCst) + undone;
         if self.progress.awaited.load(Ordering::SeqCst) {
             let left = self
                 .progress
@@ -394,6 +485,7 @@ pub struct Closed;
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::{Descriptor, Notice, Socket};
     use super::super::memory::TraceeMemory;
     use super::*;
     use crate::syscall::{Limits, Outcome, Raw, row};
@@ -434,5 +526,63 @@ mod tests {
         }
         assert_eq!(came, sent);
         assert!(!outbox.full());
+    }
+    #[test]
+    fn recorded_calls_go_together_and_come_one_by_one() {
+        const CALLS: usize = 150;
+        let (mut outbox, mut inbox) = queue(false, Alarm::start().expect("a thread"));
+        let memory = TraceeMemory::of(std::process::id() as i32);
+        let data: Vec<u8> = (0..CALLS as u8).collect();
+        let number = libc::SYS_write as u64;
+        let limits = Limits {
+            data: CALLS,
+            ..Limits::default()
+        };
+        let socket = |id| Socket {
+            id,
+            kind: None,
+            inherited: false,
+        };
+        for len in 0..CALLS {
+            let args = [len as u64, data.as_ptr() as u64, len as u64, 0, 0, 0];
+            let (row, raw) = (row(number).expect("a row"), Raw { number, args });
+            let mut calling = Calling::enter(outbox.spare(), row, raw, &memory);
+            calling.leave(len as u64, Outcome::Value(len as i64), &memory, limits);
+            calling.recorded = true;
+            let changes = &mut calling.changes;
+            for id in 0..len as u64 % 3 {
+                changes.sockets.push((len as i32, socket(id)));
+                changes.released.push(id);
+            }
+            outbox.send_call(calling, None);
+        }
+        // What goes by itself comes behind those before it.
+        outbox.send(Event::Notice(Notice::Text(String::new())), None);
+        for len in 0..CALLS {
+            let Some(Event::Call(event)) = inbox.next_now() else {
+                panic!("call {len} did not arrive");
+            };
+            assert_eq!(
+                (event.end, event.call.raw.args[0]),
+                (len as u64, len as u64)
+            );
+            let bytes = event.call.payload().first().map(|it| &it.bytes[..]);
+            assert_eq!(bytes.unwrap_or_default(), &data[..len]);
+            assert_eq!(event.released, [0, 1][..len % 3]);
+            let ids = event.descriptors.iter().map(|(fd, what)| match what {
+                Descriptor::Socket(socket) if *fd == len as i32 => Some(socket.id),
+                _ => None,
+            });
+            assert_eq!(ids.collect::<Vec<_>>(), [Some(0), Some(1)][..len % 3]);
+            inbox.done();
+            inbox.reuse(event);
+        }
+        assert!(matches!(inbox.next_now(), Some(Event::Notice(_))));
+        inbox.done();
+        let progress = &inbox.progress;
+        let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
+        assert_eq!(count(&progress.done), CALLS as u64 + 1);
+        assert_eq!(count(&progress.sent), CALLS as u64 + 1);
+        assert_eq!(progress.bytes.load(Ordering::SeqCst), 0);
     }
 }
