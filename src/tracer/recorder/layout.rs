@@ -208,6 +208,10 @@ pub mod flag {
     pub const FEW: u16 = 128;
     /// Its option is handed over: with a long one it stops.
     pub const OPTION: u16 = 256;
+    /// It points to an offset in a file that is a value and a result: that is kept.
+    pub const OFFSET: u16 = 512;
+    /// ioctl(2): it stops unless its request is FIONBIO or FIONREAD.
+    pub const REQUEST: u16 = 1024;
 }
 
 /// Options of sockets that are longer stop.

@@ -451,7 +451,7 @@ fn handled_fault(offset: u32) -> Option<u32> {
         Some(at.faulted)
     } else if offset == at.loading {
         Some(at.next)
-    } else if offset == at.looking_at_length
+    } else if [at.looking_at_length, at.looking_at_offset].contains(&offset)
         || (at.looking_at_message..at.looked_at_message).contains(&offset)
     {
         Some(at.divert_sited)
@@ -519,6 +519,13 @@ fn kept(recording: &Recording, index: usize) -> Vec<u8> {
         piece(
             argument(stub::length_argument(number)),
             &length.to_ne_bytes(),
+        );
+    }
+    if flags & flag::OFFSET != 0 {
+        let offset = field(slot::BEFORE);
+        piece(
+            argument(stub::length_argument(number)),
+            &offset.to_ne_bytes(),
         );
     }
     if flags & flag::MESSAGE != 0 {

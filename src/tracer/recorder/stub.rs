@@ -38,11 +38,13 @@ enum Operation {
     MessageSent,
     MessageReceived,
     Mask,
+    Word,
+    Offset,
 }
 
 use Operation::{
-    Address, AddressBack, Event, Events, Mask, MessageReceived, MessageSent, Option as OptionGiven,
-    Polled, Received, Sent, VectorReceived, VectorSent,
+    Address, AddressBack, Event, Events, Mask, MessageReceived, MessageSent, Offset,
+    Option as OptionGiven, Polled, Received, Sent, VectorReceived, VectorSent, Word,
 };
 
 /// A call that is recorded: its number, its flags, the argument with its descriptor, the argument that points to a length, and
@@ -53,6 +55,10 @@ type Recorded = (c_long, u16, u8, u8, &'static [(Operation, u8, u8)]);
 const RECORDED: &[Recorded] = &[
     (libc::SYS_read,        0, 0, 0, &[(Received, 1, 2)]),
     (libc::SYS_write,       0, 0, 0, &[(Sent, 1, 2)]),
+    (libc::SYS_pread64,     0, 0, 0, &[(Received, 1, 2)]),
+    (libc::SYS_pwrite64,    0, 0, 0, &[(Sent, 1, 2)]),
+    (libc::SYS_sendfile,    flag::ALWAYS | flag::OFFSET, 0, 2, &[(Offset, 2, 2)]),
+    (libc::SYS_ioctl,       flag::REQUEST, 0, 0, &[(Word, 2, 2)]),
     (libc::SYS_readv,       0, 0, 0, &[(VectorReceived, 1, 2)]),
     (libc::SYS_writev,      0, 0, 0, &[(VectorSent, 1, 2)]),
     (libc::SYS_sendto,      flag::ALWAYS, 0, 0, &[(Sent, 1, 2), (Address, 4, 5)]),
@@ -147,7 +153,12 @@ global_asm!(
     COMMAND = const flag::COMMAND,
     FEW = const flag::FEW,
     OPTION = const flag::OPTION,
-    LOOKS = const flag::LENGTH | flag::RECEIVES | flag::MESSAGE | flag::COMMAND | flag::FEW | flag::OPTION,
+    OFFSET = const flag::OFFSET,
+    REQUEST = const flag::REQUEST,
+    FIONBIO = const libc::FIONBIO,
+    FIONREAD = const libc::FIONREAD,
+    LOOKS = const flag::LENGTH | flag::RECEIVES | flag::MESSAGE | flag::COMMAND | flag::FEW | flag::OPTION
+        | flag::OFFSET | flag::REQUEST,
     TO_STOP = const trampoline::STOP,
     TO_BACK = const trampoline::BACK,
     NUMBERS = const NUMBERS,
@@ -205,6 +216,7 @@ pub struct Labels {
     pub diverted: u32,
     pub look: u32,
     pub looking_at_length: u32,
+    pub looking_at_offset: u32,
     pub looking_at_message: u32,
     pub looked_at_message: u32,
     pub notify: u32,

@@ -254,6 +254,22 @@ recorder_mask:                                  // a signal mask
     mov     ecx, 8
     jmp     recorder_copy
 
+recorder_word:                                  // an int
+    mov     ecx, 4
+    jmp     recorder_copy
+
+recorder_offset:                                // an offset, before and after
+    test    rsi, rsi
+    jz      recorder_next
+    mov     rax, {IS_BEFORE} + 8
+    mov     [r8], rsi
+    mov     [r8 + 8], rax
+    mov     rax, gs:[{BEFORE}]
+    mov     [r8 + 16], rax
+    add     r8, 24
+    mov     ecx, 8
+    jmp     recorder_copy
+
 recorder_polled:                                // pollfds: 8 bytes each; how many was looked at before
     mov     ecx, ecx
     shl     rcx, 3
@@ -488,6 +504,23 @@ recorder_looking_at_length:
     cmp     ecx, {LONGEST_OPTION}
     ja      recorder_divert_sited
     mov     gs:[{BEFORE}], ecx
+2:  test    word ptr [r11 + {ROW_FLAGS}], {OFFSET}
+    jz      2f
+    movzx   ecx, byte ptr [r11 + {ROW_LENGTH}]
+    mov     rcx, gs:[{R_ARGS} + rcx*8]
+    test    rcx, rcx
+    jz      2f
+    cmp     dword ptr gs:[{CAREFUL}], 0
+    jne     recorder_divert_sited
+recorder_looking_at_offset:
+    mov     rcx, [rcx]
+    mov     gs:[{BEFORE}], rcx
+2:  test    word ptr [r11 + {ROW_FLAGS}], {REQUEST}
+    jz      2f
+    cmp     dword ptr gs:[{R_ARGS} + 8], {FIONBIO}
+    je      2f
+    cmp     dword ptr gs:[{R_ARGS} + 8], {FIONREAD}
+    jne     recorder_divert_sited
 2:  test    word ptr [r11 + {ROW_FLAGS}], {RECEIVES}
     jz      2f
     test    dword ptr gs:[{R_ARGS} + 24], {MSG_ODD}
@@ -553,6 +586,8 @@ recorder_operations:
     .long   recorder_message_sent - recorder_operations
     .long   recorder_message_received - recorder_operations
     .long   recorder_mask - recorder_operations
+    .long   recorder_word - recorder_operations
+    .long   recorder_offset - recorder_operations
 
     .balign 16
 recorder_rows:                                  // both tables are filled by the tracer
@@ -599,6 +634,7 @@ recorder_labels:                                // in the order of the fields of
     .long   recorder_diverted - recorder_start
     .long   recorder_look - recorder_start
     .long   recorder_looking_at_length - recorder_start
+    .long   recorder_looking_at_offset - recorder_start
     .long   recorder_looking_at_message - recorder_start
     .long   recorder_looked_at_message - recorder_start
     .long   recorder_notify - recorder_start
