@@ -17,6 +17,12 @@ static void on_segv(int signal, siginfo_t *info, void *context) {
     siglongjmp(out, 1);
 }
 
+static void differs(const char *what, bool does) {
+    if (!does) return;
+    wrong++;
+    SAY("%s\n", what);
+}
+
 struct both {
     int pair[2];
     _Atomic(char *) buffer, to_unmap;
@@ -127,12 +133,12 @@ int main(int argc, char **argv) {
     }
     for (int i = 0; i < 2 * THREADS; i++) pthread_join(threads[i], NULL);
     MUST(sigprocmask(SIG_SETMASK, NULL, &now));
-    if (sigismember(&now, SIGSEGV) != (strcmp(how, "blocked") == 0)) wrong++;
+    differs("SIGSEGV is no longer blocked, or now is", sigismember(&now, SIGSEGV) != (strcmp(how, "blocked") == 0));
     MUST(sigpending(&now));
-    if (sigismember(&now, SIGSEGV)) wrong++;
+    differs("SIGSEGV waits", sigismember(&now, SIGSEGV));
     struct sigaction after;
     MUST(sigaction(SIGSEGV, NULL, &after));
-    if (after.sa_handler != (strcmp(how, "handled") && strcmp(how, "ignored") ? SIG_DFL : action.sa_handler)) wrong++;
+    differs("SIGSEGV does something else", after.sa_handler != (strcmp(how, "handled") && strcmp(how, "ignored") ? SIG_DFL : action.sa_handler));
     if (segv) SAY("%d signals\n", segv);
     fault();
     say_counts();

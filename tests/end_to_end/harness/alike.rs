@@ -80,10 +80,19 @@ fn direction(call: &Call) -> Option<&'static str> {
     }
 }
 
+/// Whether a connection's calls are compared in the order of their lines.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Where one thread of a process makes them all.
+    Kept,
+    /// Where they come from several threads, whose lines stand in no order; all of a connection's bytes each way are one sum then.
+    Any,
+}
+
 /// What each process did with each of its connections and listeners, from the first call to the last: names, errors and how many bytes
 /// went in one direction before some went in the other. In how many pieces they come is chance, as is which descriptors there are and
 /// in which order connections begin.
-pub fn connections(trace: &Trace) -> Sequences {
+pub fn connections(order: Order, trace: &Trace) -> Sequences {
     type Steps = Vec<(String, i64)>;
     let mut connections: BTreeMap<(u32, Option<i32>), Steps> = BTreeMap::new();
     for call in &trace.calls {
@@ -93,20 +102,26 @@ pub fn connections(trace: &Trace) -> Sequences {
             continue;
         }
         let steps = connections.entry((number, call.pid)).or_default();
-        match (direction(call), call.value()) {
-            (Some(direction), Some(bytes @ 1..)) => match steps.last_mut() {
-                Some((last, sum)) if last == direction => *sum += bytes,
-                _ => steps.push((direction.to_owned(), bytes)),
-            },
-            (Some(direction), Some(0)) => {
-                // So is how often a program asks once there is no more.
-                let step = (format!("{direction}: nothing"), 0);
-                if steps.last() != Some(&step) {
-                    steps.push(step);
-                }
+        let same_as = |steps: &mut Steps, name: &str| match order {
+            Order::Kept => steps.len().checked_sub(1).filter(|&at| steps[at].0 == name),
+            Order::Any => steps.iter().position(|(other, _)| other == name),
+        };
+        let (step, bytes) = match (direction(call), call.value()) {
+            (Some(direction), Some(bytes @ 1..)) => (direction.to_owned(), bytes),
+            // How often a program asks once there is no more is chance, too.
+            (Some(direction), Some(0)) => (format!("{direction}: nothing"), 0),
+            _ => {
+                steps.push((name(call), 0));
+                continue;
             }
-            _ => steps.push((name(call), 0)),
+        };
+        match same_as(steps, &step) {
+            Some(at) => steps[at].1 += bytes,
+            None => steps.push((step, bytes)),
         }
+    }
+    if order == Order::Any {
+        connections.values_mut().for_each(|steps| steps.sort());
     }
     // What one process has accepted, another one may serve.
     let begins = ["connect", "accept", "listen"];
@@ -202,8 +217,8 @@ pub fn assert_alike(detail: Detail, left: (&str, &Trace), right: (&str, &Trace))
 
 /// Fails the test at the first connection, and its first step, in which two traces differ.
 #[track_caller]
-pub fn assert_same_connections(left: (&str, &Trace), right: (&str, &Trace)) {
-    let (ours, theirs) = (connections(left.1), connections(right.1));
+pub fn assert_same_connections(order: Order, left: (&str, &Trace), right: (&str, &Trace)) {
+    let (ours, theirs) = (connections(order, left.1), connections(order, right.1));
     assert!(!ours.is_empty(), "no connections{}", left.1);
     assert_same("connections", (left.0, ours, left.1), (right.0, theirs));
 }

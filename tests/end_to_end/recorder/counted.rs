@@ -151,7 +151,11 @@ fn counts_like(signals: Signals, words: &[&str]) -> Vec<(Outcome, Trace)> {
     let each = RECORDERS.iter().map(|engine| {
         let options = [&["--engine", engine][..], &WHOLE].concat();
         let (outcome, trace) = traced(&options, words);
-        let outcome = outcome.exited(0);
+        assert_eq!(
+            outcome.status.code(),
+            Some(0),
+            "--engine {engine} {words:?}: {outcome:#?}"
+        );
         let output = outcome.stdout.text();
         assert_eq!(said(&output), said(&alone), "--engine {engine}{trace}");
         let counted = counted(&output);
