@@ -308,7 +308,7 @@ impl SetUp {
                 let id = engine.space_of(tid)?;
                 let space = engine.spaces.get(&id)?;
                 if engine.recordings.contains_key(&id) {
-                    return self.to_the_site(engine, tid);
+                    return self.reach_site(engine, tid);
                 }
                 match space.has_code {
                     true => Some(self.file()),
@@ -386,7 +386,7 @@ impl SetUp {
                 if engine.begin_recording(tid, shared).is_none() {
                     return self.give_up(engine, tid, "it is gone");
                 }
-                self.to_the_site(engine, tid)
+                self.reach_site(engine, tid)
             }
             Step::Trampolines(page) => {
                 if value as u64 == page {
@@ -394,13 +394,13 @@ impl SetUp {
                 } else {
                     self.refused.push(page);
                 }
-                self.to_the_site(engine, tid)
+                self.reach_site(engine, tid)
             }
         }
     }
 
     /// All is there but the site's own way.
-    fn to_the_site(&mut self, engine: &mut Engine, tid: i32) -> Option<Wanted> {
+    fn reach_site(&mut self, engine: &mut Engine, tid: i32) -> Option<Wanted> {
         let site = self.site;
         let space = engine.space_mut(tid)?;
         if space.patch(site).is_some() && is_patched(tid, site) {

@@ -468,7 +468,7 @@ fn unpack(packed: u64) -> u64 {
 /// The flags that a word holds, in the places that they have in their register.
 fn flags_of(packed: u64) -> u64 {
     let (overflow, status) = (packed >> FLAGS_SHIFT & 1, packed >> (FLAGS_SHIFT + 8));
-    status & flags::STATUS | overflow * flags::OVERFLOW
+    status & flags::STATUS | (overflow * flags::OVERFLOW)
 }
 
 /// Gives a thread the flags that it came with.

@@ -242,7 +242,7 @@ unsafe extern "C" {
 /// Where what stands in the code.
 pub fn labels() -> &'static Labels {
     // SAFETY: the assembler has put the numbers there, as many as there are fields, and nothing writes them.
-    unsafe { &*(&raw const recorder_labels) }
+    unsafe { &recorder_labels }
 }
 
 /// The code with its tables, as it is put into a program.
