@@ -44,6 +44,22 @@ impl Engine {
         arch: u32,
         raw: Raw,
     ) -> Result<(), Gone> {
+        if arch == abi::AUDIT_ARCH && self.records && tells_addresses(&raw) {
+            let Some(cleared) = self.clear_code(stopped, arch, raw) else {
+                return Ok(());
+            };
+            return self.call_goes_on(cleared, arch, raw);
+        }
+        self.call_goes_on(stopped, arch, raw)
+    }
+
+    /// The same, when nobody is in code of ours that must not be there.
+    pub(super) fn call_goes_on(
+        &mut self,
+        stopped: Stopped,
+        arch: u32,
+        raw: Raw,
+    ) -> Result<(), Gone> {
         let tid = stopped.tid();
         if arch == abi::AUDIT_ARCH {
             let then = Then::Call(arch, raw);
@@ -65,9 +81,6 @@ impl Engine {
         let row = if arch == abi::AUDIT_ARCH {
             self.watch_mappings(tid, &raw);
             self.note_sandbox(tid, &raw);
-            if self.records && tells_addresses(&raw) {
-                self.unpatch(tid, "it asks the kernel about its calls");
-            }
             syscall::row(raw.number)
         } else {
             None

@@ -14,6 +14,7 @@ use super::outbox::{Held, Outbox};
 use super::places;
 use super::procfs;
 use super::program::{LaunchError, Program};
+use super::recorder::clear::Clearing;
 use super::recorder::recording::{self, Recording};
 use super::recorder::space::{Space, SpaceId};
 use super::recorder::tsc::{self, Tsc};
@@ -206,6 +207,8 @@ pub struct Engine {
     pub(super) tsc: Tsc,
     /// How many calls came by a recorder.
     pub(super) recorded: u64,
+    /// Threads that wait until others have left the recorder's code.
+    pub(super) clearings: Vec<Clearing>,
     /// Threads that wait for room for their records, and their sites.
     pub(super) stalled: Vec<(Stopped, u64)>,
     /// How many signals have passed since events had to wait.
@@ -268,6 +271,7 @@ impl Engine {
             records,
             tsc: Tsc::start(clock),
             recorded: 0,
+            clearings: Vec::new(),
             stalled: Vec::new(),
             signals_passed: 0,
             record: Vec::new(),
@@ -492,10 +496,14 @@ impl Engine {
                 self.group_stop(stopped, pid, signal)
             }
             Stop::Trap => {
-                self.settle_writer(&stopped)?;
+                match self.is_to_leave(tid) {
+                    true => drop(self.settle(&stopped, 0, 0)?),
+                    false => self.settle_writer(&stopped)?,
+                }
                 self.group_stop_over(pid, tid);
                 self.unnudge(&stopped)?;
                 self.resume(stopped, 0);
+                self.has_left(tid)?;
             }
             Stop::Forked => self.child_made(stopped, false)?,
             Stop::Cloned => self.child_made(stopped, true)?,

@@ -211,6 +211,9 @@ impl Engine {
             // The old leader is gone without a word of its own; the thread took its number.
             self.outbox.forget(pid);
             self.forget_stalled(pid);
+            for gone in [pid, former] {
+                let _gone: Result<(), Gone> = self.has_left(gone);
+            }
             self.recorder_cut_off(pid);
             let leader = self.tracees.threads.get_mut(&pid);
             if let Some(Doing::Calling(calling)) =
@@ -306,6 +309,7 @@ impl Engine {
     pub(super) fn thread_ended(&mut self, tid: i32, status: Status) {
         self.newborn.remove(&tid);
         self.forget_stalled(tid);
+        let _gone: Result<(), Gone> = self.has_left(tid);
         self.recorder_cut_off(tid);
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             self.stillborn.insert(tid, Instant::now());

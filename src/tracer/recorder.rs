@@ -1,5 +1,6 @@
 //! The recorder: call sites that have become hot record their calls themselves, without a stop. See docs/recorder.md.
 
+pub mod clear;
 pub mod layout;
 pub mod padding;
 pub mod record;

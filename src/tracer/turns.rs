@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashSet;
 
@@ -19,15 +19,15 @@ const MOST: usize = 256;
 pub struct Turns {
     served: FxHashSet<i32>,
     waiting: VecDeque<Waited>,
-    /// Those whose time has not come, and how often that was so in a row.
+    /// Those whose time has not come, and since when that has been so without a break.
     later: VecDeque<Waited>,
-    put_off: u32,
+    put_off: Option<Instant>,
 }
 
-/// How often somebody is put off, and how long at a time.
-const MOST_PUT_OFF: u32 = 200;
+/// How long somebody is put off at most. Whoever is waited for needs a processor, on a busy machine.
+const AT_MOST: Duration = Duration::from_secs(2);
 
-/// See [`MOST_PUT_OFF`].
+/// How long at a time.
 const A_MOMENT: Duration = Duration::from_micros(50);
 
 impl Turns {
@@ -80,9 +80,9 @@ impl Turns {
 
     /// Puts off what was given out last, until others have had their turn; gives it back where that has been so for too long.
     pub fn put_off(&mut self, waited: Waited) -> Option<Waited> {
-        self.put_off += 1;
-        if self.put_off > MOST_PUT_OFF {
-            self.put_off = 0;
+        let since = *self.put_off.get_or_insert_with(Instant::now);
+        if since.elapsed() > AT_MOST {
+            self.put_off = None;
             return Some(waited);
         }
         self.later.push_back(waited);
@@ -91,7 +91,7 @@ impl Turns {
 
     /// What was given out last needs not be put off.
     pub fn went_on(&mut self) {
-        self.put_off = 0;
+        self.put_off = None;
     }
 
     fn is_first_turn(&mut self, waited: &Waited) -> bool {
