@@ -464,6 +464,12 @@ impl Engine {
                 return Ok(());
             }
         }
+        if self.is_to_leave(tid) {
+            if stop == Stop::Trap {
+                self.settle(&stopped, 0, 0)?;
+            }
+            self.has_left(tid)?;
+        }
         match stop {
             Stop::Seccomp => match stopped.syscall_info()? {
                 SyscallInfo::Seccomp { data, .. } if data != RET_DATA => {
@@ -496,14 +502,10 @@ impl Engine {
                 self.group_stop(stopped, pid, signal)
             }
             Stop::Trap => {
-                match self.is_to_leave(tid) {
-                    true => drop(self.settle(&stopped, 0, 0)?),
-                    false => self.settle_writer(&stopped)?,
-                }
+                self.settle_writer(&stopped)?;
                 self.group_stop_over(pid, tid);
                 self.unnudge(&stopped)?;
                 self.resume(stopped, 0);
-                self.has_left(tid)?;
             }
             Stop::Forked => self.child_made(stopped, false)?,
             Stop::Cloned => self.child_made(stopped, true)?,

@@ -3,6 +3,7 @@
 use crate::syscall::Raw;
 use crate::tracer::engine::Engine;
 use crate::tracer::stopped::{Gone, Stopped, interrupt};
+use crate::tracer::tracees::Doing;
 
 /// A thread that waits until others have left our code.
 #[derive(Debug)]
@@ -40,8 +41,10 @@ impl Engine {
             others: Vec::new(),
         };
         for other in others {
+            // Who is in a call that stopped is not in our code.
             if let Some(thread) = self.tracees.threads.get_mut(&other)
-                && (thread.nudged || interrupt(other).is_ok())
+                && matches!(thread.doing, Doing::Nothing)
+                && interrupt(other).is_ok()
             {
                 thread.nudged = true;
                 clearing.others.push(other);
@@ -59,7 +62,7 @@ impl Engine {
         self.clearings.iter().any(|one| one.others.contains(&tid))
     }
 
-    /// It has left our code, or is gone.
+    /// It has left our code, or is gone: any stop ends the one that was asked for (PTRACE_INTERRUPT, ptrace(2)).
     pub(in crate::tracer) fn has_left(&mut self, tid: i32) -> Result<(), Gone> {
         self.clearings.retain(|one| one.stopped.tid() != tid);
         for one in &mut self.clearings {
