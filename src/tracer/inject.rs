@@ -154,7 +154,7 @@ impl Engine {
     /// A thread ends amid our calls: what it did before is told all the same.
     pub(super) fn injection_cut_off(&mut self, injection: Injection, space: Option<SpaceId>) {
         if matches!(injection.work, Work::Recorder(_)) {
-            self.recorder_set_up(space);
+            self.set_up_ended(space);
         }
         if let Then::GoOn(Some(calling)) = injection.then {
             self.outbox.send_call(calling, None);
@@ -211,7 +211,7 @@ impl Engine {
             return Ok(());
         };
         if matches!(injection.work, Work::Recorder(_)) {
-            self.recorder_set_up(space);
+            self.set_up_ended(space);
         }
         let Some(thread) = self.tracees.threads.get_mut(&tid) else {
             return Ok(());

@@ -74,8 +74,6 @@ pub mod slot {
     pub const LOCAL: usize = 48;
     /// See [`LOCAL`].
     pub const REMOTE: usize = 64;
-    /// Where the next piece goes.
-    pub const CURSOR: usize = 80;
     /// Where the present piece stands.
     pub const PIECE: usize = 88;
     /// The next of the row's operations.

@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// A thread has left that work, done or not.
-    pub(in crate::tracer) fn recorder_set_up(&mut self, space: Option<SpaceId>) {
+    pub(in crate::tracer) fn set_up_ended(&mut self, space: Option<SpaceId>) {
         if let Some(space) = space.and_then(|id| self.spaces.get_mut(&id)) {
             space.changing = false;
         }

@@ -66,7 +66,7 @@ impl Patch {
 pub struct Space {
     /// How many processes run in it.
     pub users: usize,
-    /// Why nothing is recorded in it, for good.
+    /// Whether nothing is recorded in it any more.
     pub off: bool,
     /// Whether a thread is at work to change it: one at a time.
     pub changing: bool,

@@ -316,6 +316,5 @@ mod tests {
         assert!(calls.contains(&(labels.call as usize)));
         assert_eq!(labels.call + 2, labels.called);
         assert!(u64::from(labels.notified) > PAGE);
-        eprintln!("{} bytes of code", labels.rows);
     }
 }

@@ -1,8 +1,8 @@
 // The recorder's code, as it runs in the traced program. See docs/recorder.md.
 //
 // A patched site jumps here through its trampoline. Only rcx and r11 are free, as the call itself destroys them; the flags, which it
-// leaves alone, have to be put aside first. No stack may be used and nothing called, since any thread may come, on any stack. gs leads to the thread's slot: the tracer sets it, and it is 0, or the program's
-// own, where the thread is not to be recorded.
+// leaves alone, have to be put aside first. No stack may be used and nothing called, since any thread may come, on any stack. gs leads
+// to the thread's slot: the tracer sets it, and it is 0, or the program's own, where the thread is not to be recorded.
 //
 // Up to `call` nothing but rcx, r11, rax and rdx is changed; from `called` on the registers of the arguments are free too, since the slot
 // has them. What the tracer does to a thread that a signal finds in here depends on these labels: see settle.rs.
