@@ -16,10 +16,10 @@ use crate::tracer::places::{PAGE, PASSING_PAGE};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpaceId(pub u32);
 
-/// A site is hot that has stopped so often within [`WITHIN`].
+/// A site is hot that has stopped so often within a second.
 pub const HOT: u32 = 16;
 
-/// See [`HOT`].
+/// How long a second is, in ns.
 const WITHIN: Nanos = 1_000_000_000;
 
 /// How many sites an address space may have that are worth to be remembered.
