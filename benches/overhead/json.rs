@@ -2,9 +2,10 @@
 
 use crate::machine::Machine;
 use crate::results::Row;
-use crate::running::{Setup, Way};
+use crate::running::Setup;
 use crate::statistics::{Ratio, median};
 use crate::table;
+use crate::way::Way;
 use crate::workloads::Quantity;
 
 /// The whole run: an object with the machine and the rows.
@@ -23,18 +24,18 @@ pub fn document(machine: &Machine, setup: &Setup, rows: &[Row]) -> String {
 }
 
 fn row(row: &Row) -> String {
-    let ways = Way::ALL.map(|way| {
-        let statistics = object([
+    let statistics = |way| {
+        object([
             ("median", optional(median(row.samples(way)))),
             ("best", optional(row.best(way))),
             (
                 "samples",
                 array(row.samples(way).iter().copied().map(number)),
             ),
-        ]);
-        (way, statistics)
-    });
-    let ratio = |ratio: Option<Ratio>| {
+        ])
+    };
+    let ratio = |way| {
+        let ratio: Option<Ratio> = row.ratio(way);
         ratio.map_or("null".into(), |ratio| {
             object([
                 ("of_medians", number(ratio.of_medians)),
@@ -42,27 +43,30 @@ fn row(row: &Row) -> String {
             ])
         })
     };
-    let [untraced, strace, sockstrace] = ways.map(|(_, statistics)| statistics);
-    let target = table::target(row.measure);
+    let quantity = row.measure.quantity;
+    let targets = row.measure.targets.iter().map(|target| {
+        let reached = row.reached(*target);
+        object([
+            ("target", string(&table::target_of(*target, quantity))),
+            (
+                "reached",
+                reached.map_or("null".into(), |reached| reached.to_string()),
+            ),
+        ])
+    });
     object([
         ("workload", string(row.workload.name)),
         ("title", string(row.workload.title)),
-        ("what", string(table::explained(row.measure.quantity))),
-        ("unit", string(unit(row.measure.quantity))),
-        ("untraced", untraced),
-        ("strace", strace),
-        ("sockstrace", sockstrace),
-        ("times_untraced", ratio(row.ratio(Way::Untraced))),
-        ("times_strace", ratio(row.ratio(Way::Strace))),
-        (
-            "target",
-            target.map_or("null".into(), |target| string(&target)),
-        ),
-        (
-            "reached",
-            row.reached()
-                .map_or("null".into(), |reached| reached.to_string()),
-        ),
+        ("what", string(table::explained(quantity))),
+        ("unit", string(unit(quantity))),
+        ("untraced", statistics(Way::Untraced)),
+        ("strace", statistics(Way::Strace)),
+        ("stop", statistics(Way::Stop)),
+        ("sockstrace", statistics(Way::Sockstrace)),
+        ("times_untraced", ratio(Way::Untraced)),
+        ("times_strace", ratio(Way::Strace)),
+        ("times_stop", ratio(Way::Stop)),
+        ("targets", array(targets)),
     ])
 }
 

@@ -13,14 +13,15 @@ pub struct Machine(pub Vec<(&'static str, String)>);
 impl Machine {
     /// This one.
     pub fn this(setup: &Setup) -> Self {
-        let redis = installed("redis-server");
+        let version = |program: &str, option| first_line(&installed(program)?, option);
         let facts = [
             ("processor", processor()),
             ("kernel", read("/proc/sys/kernel/osrelease")),
             ("load", load()),
-            ("sockstrace", first_line(&setup.sockstrace)),
-            ("strace", setup.strace.as_deref().and_then(first_line)),
-            ("redis", redis.as_deref().and_then(first_line)),
+            ("sockstrace", first_line(&setup.sockstrace, "--version")),
+            ("strace", version("strace", "--version")),
+            ("redis", version("redis-server", "--version")),
+            ("nginx", version("nginx", "-v")),
         ];
         let known = facts
             .into_iter()
@@ -54,9 +55,11 @@ fn load() -> Option<String> {
     Some(format!("{minute} in the minute before"))
 }
 
-fn first_line(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+fn first_line(program: &Path, option: &str) -> Option<String> {
+    let output = Command::new(program).arg(option).output().ok()?;
+    // nginx says it on standard error.
+    let said = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&said);
     // How Redis was built is of no interest.
     Some(text.lines().next()?.split(" sha=").next()?.to_owned())
 }

@@ -8,11 +8,14 @@ mod json;
 mod machine;
 mod markdown;
 mod measure;
+mod nginx;
 mod redis;
 mod results;
 mod running;
+mod server;
 mod statistics;
 mod table;
+mod way;
 mod web;
 mod workloads;
 
@@ -50,7 +53,7 @@ struct Arguments {
     /// The sockstrace to measure, in place of the one just built
     #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_sockstrace"))]
     sockstrace: PathBuf,
-    /// sockstrace's way of seeing calls: auto, number or syscall
+    /// sockstrace's way of seeing calls: auto, stop, record, number or syscall
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// What cargo bench says to every benchmark, and cargo test does not

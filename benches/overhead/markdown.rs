@@ -4,9 +4,10 @@ use std::path::Path;
 
 use crate::machine::Machine;
 use crate::results::Row;
-use crate::running::{Setup, Way};
+use crate::running::Setup;
 use crate::statistics::median;
 use crate::table;
+use crate::way::Way;
 
 const BEGIN: &str = "<!-- overhead: begin -->\n";
 const END: &str = "<!-- overhead: end -->";
@@ -43,7 +44,7 @@ pub fn section(machine: &Machine, setup: &Setup, rows: &[Row]) -> String {
     for row in rows {
         let quantity = row.measure.quantity;
         text += &format!("| {} | {}", row.workload.title, table::unit(quantity));
-        for way in Way::ALL {
+        for way in Way::COLUMNS {
             text += " | ";
             text += &match (median(row.samples(way)), row.best(way)) {
                 (Some(median), Some(best)) => format!(
@@ -57,7 +58,7 @@ pub fn section(machine: &Machine, setup: &Setup, rows: &[Row]) -> String {
         for way in [Way::Untraced, Way::Strace] {
             text += &format!(" | {}", table::ratio(row.ratio(way)));
         }
-        text += &format!(" | {} |\n", table::verdict(row));
+        text += &format!(" | {} |\n", table::verdicts(row));
     }
     text
 }

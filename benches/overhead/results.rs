@@ -1,7 +1,7 @@
 //! What came of a workload: its samples, and how they compare with what is to be reached.
 
-use crate::running::Way;
 use crate::statistics::{self, Ratio, median};
+use crate::way::Way;
 use crate::workloads::{Measure, Quantity, Target, Workload};
 
 /// One row of the table.
@@ -47,13 +47,12 @@ impl Row {
         statistics::ratio(self.samples(Way::Sockstrace), self.samples(way))
     }
 
-    /// Whether it reaches its target by the medians; nothing where there is no target or nothing to compare with.
-    pub fn reached(&self) -> Option<bool> {
+    /// Whether it reaches a target by the medians; nothing where there is nothing to compare with.
+    pub fn reached(&self, target: Target) -> Option<bool> {
         let ratio = |way| Some(self.ratio(way)?.of_medians);
-        Some(match self.measure.target? {
-            Target::OfUntraced(most) => ratio(Way::Untraced)? <= most,
-            Target::OfStrace(most) => ratio(Way::Strace)? <= most,
-            Target::TimesStrace(least) => ratio(Way::Strace)? >= least,
+        Some(match target {
+            Target::AtMost(most, way) => ratio(way)? <= most,
+            Target::AtLeast(least, way) => ratio(way)? >= least,
             Target::Below(most) => median(self.samples(Way::Sockstrace))? < most,
         })
     }

@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,34 +9,9 @@ use tempfile::TempDir;
 
 use crate::measure::{self, Measured};
 use crate::results::Row;
+use crate::way::Way;
 use crate::workloads::{Count, Quantity, Run, Word, Workload};
-use crate::{Arguments, build, redis, web};
-
-/// Who traces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// Nobody.
-    Untraced,
-    /// strace.
-    Strace,
-    /// sockstrace.
-    Sockstrace,
-}
-
-impl Way {
-    /// All, in the order of turns.
-    pub const ALL: [Self; 3] = [Self::Untraced, Self::Strace, Self::Sockstrace];
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Untraced => "untraced",
-            Self::Strace => "strace",
-            Self::Sockstrace => "sockstrace",
-        })
-    }
-}
+use crate::{Arguments, build, nginx, redis, web};
 
 /// What is the same for all workloads.
 #[derive(Debug)]
@@ -86,8 +60,10 @@ impl Setup {
         let missing = [
             ("cc", "the workloads in C are left out"),
             ("strace", "its column is left out"),
-            ("redis-server", "its row is left out"),
-            ("redis-benchmark", "the row of redis-server is left out"),
+            ("redis-server", "its rows are left out"),
+            ("redis-benchmark", "the rows of redis-server are left out"),
+            ("nginx", "its row is left out"),
+            ("wrk", "the row of nginx is left out"),
             ("curl", "its row is left out"),
             ("bash", "the row of a script after a socket is left out"),
         ]
@@ -106,6 +82,7 @@ impl Setup {
             .into_iter()
             .filter(|way| *way != Way::Strace || self.strace.is_some())
             .filter(|way| *way == Way::Sockstrace || !workload.is_tracers())
+            .filter(|way| *way != Way::Stop || workload.is_held_against(*way))
             .collect();
         let mut rows: Vec<Row> = workload
             .measures
@@ -154,10 +131,19 @@ impl Setup {
             Ready::Redis {
                 server,
                 client,
+                test,
                 requests,
             } => {
                 let start = |arguments: &[OsString]| self.command(workload, way, server, arguments);
-                redis::rate(start, client, *requests).map(Outcome::Rate)
+                redis::rate(start, client, test, *requests).map(Outcome::Rate)
+            }
+            Ready::Nginx {
+                server,
+                client,
+                seconds,
+            } => {
+                let start = |arguments: &[OsString]| self.command(workload, way, server, arguments);
+                nginx::rate(start, client, *seconds).map(Outcome::Rate)
             }
         }
     }
@@ -165,12 +151,21 @@ impl Setup {
     /// Finds or builds what a workload needs; nothing where a program is missing.
     fn prepare(&self, run: &Run) -> Result<Option<Ready>, String> {
         let (program, words) = match *run {
-            Run::Redis(requests) => {
+            Run::Redis(test, requests) => {
                 let programs = installed("redis-server").zip(installed("redis-benchmark"));
                 return Ok(programs.map(|(server, client)| Ready::Redis {
                     server,
                     client,
+                    test,
                     requests: self.amount(requests),
+                }));
+            }
+            Run::Nginx(seconds) => {
+                let programs = installed("nginx").zip(installed("wrk"));
+                return Ok(programs.map(|(server, client)| Ready::Nginx {
+                    server,
+                    client,
+                    seconds: self.amount(seconds),
                 }));
             }
             Run::Installed(name, words) => (installed(name), words),
@@ -204,9 +199,13 @@ impl Setup {
                 command.arg("--").arg(program);
                 command
             }
-            (Way::Sockstrace, _) => {
+            (Way::Stop | Way::Sockstrace, _) => {
                 let mut command = Command::new(&self.sockstrace);
-                if let Some(engine) = &self.engine {
+                let engine = match way {
+                    Way::Stop => Some("stop"),
+                    _ => self.engine.as_deref(),
+                };
+                if let Some(engine) = engine {
                     command.args(["--engine", engine]);
                 }
                 command.arg("-o").arg(trace).arg("--").arg(program);
@@ -251,7 +250,14 @@ enum Ready {
     Redis {
         server: PathBuf,
         client: PathBuf,
+        test: &'static str,
         requests: u32,
+    },
+    /// nginx and its client.
+    Nginx {
+        server: PathBuf,
+        client: PathBuf,
+        seconds: u32,
     },
 }
 

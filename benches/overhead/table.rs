@@ -1,9 +1,9 @@
 //! The table on the screen, and how its numbers are written.
 
 use crate::results::Row;
-use crate::running::Way;
 use crate::statistics::{Ratio, median};
-use crate::workloads::{Measure, Quantity, Target, Workload};
+use crate::way::Way;
+use crate::workloads::{Quantity, Target, Workload};
 
 /// The two lines above the rows.
 pub const HEAD: &str = concat!(
@@ -20,7 +20,7 @@ pub fn row(row: &Row) -> String {
         row.workload.name,
         unit(row.measure.quantity)
     );
-    for way in Way::ALL {
+    for way in Way::COLUMNS {
         let quantity = row.measure.quantity;
         let text =
             |number: Option<f64>| number.map_or("–".into(), |number| number_of(number, quantity));
@@ -30,7 +30,7 @@ pub fn row(row: &Row) -> String {
     for way in [Way::Untraced, Way::Strace] {
         line += &format!("{:<17}", ratio(row.ratio(way)));
     }
-    line + &verdict(row)
+    line + &verdicts(row)
 }
 
 /// What a number of one run is.
@@ -89,26 +89,34 @@ pub fn ratio(ratio: Option<Ratio>) -> String {
     })
 }
 
-/// The target, and whether it was reached.
-pub fn verdict(row: &Row) -> String {
-    let Some(target) = target(row.measure) else {
-        return String::new();
+/// The targets, and whether they were reached.
+pub fn verdicts(row: &Row) -> String {
+    let verdict = |target: &Target| {
+        let mut text = target_of(*target, row.measure.quantity);
+        match row.reached(*target) {
+            Some(true) => text += ": ok",
+            Some(false) => text += ": missed",
+            None => {}
+        }
+        // What has no column is said here.
+        match target.way() {
+            Some(way) if !Way::COLUMNS.contains(&way) => text + ", " + &ratio(row.ratio(way)),
+            _ => text,
+        }
     };
-    match row.reached() {
-        Some(true) => format!("{target}: ok"),
-        Some(false) => format!("{target}: missed"),
-        None => target,
-    }
+    let verdicts: Vec<_> = row.measure.targets.iter().map(verdict).collect();
+    verdicts.join("; ")
 }
 
-/// The target alone.
-pub fn target(measure: &Measure) -> Option<String> {
-    Some(match measure.target? {
-        Target::OfUntraced(most) => format!("≤ {most} × untraced"),
-        Target::OfStrace(most) => format!("≤ {most} × strace"),
-        Target::TimesStrace(least) => format!("≥ {least} × strace"),
-        Target::Below(most) => format!("< {}", number_of(most, measure.quantity)),
-    })
+/// A target for such a number.
+pub fn target_of(target: Target, quantity: Quantity) -> String {
+    // Two digits after the point at most: a third is 0.33.
+    let times = |number: f64| (number * 100.0).round() / 100.0;
+    match target {
+        Target::AtMost(most, way) => format!("≤ {} × {way}", times(most)),
+        Target::AtLeast(least, way) => format!("≥ {} × {way}", times(least)),
+        Target::Below(most) => format!("< {}", number_of(most, quantity)),
+    }
 }
 
 /// The workloads, and what is taken of each.
@@ -117,8 +125,11 @@ pub fn list(workloads: &[&'static Workload]) -> String {
     for workload in workloads {
         text += &format!("{:<18} {}\n", workload.name, workload.title);
         for measure in workload.measures {
-            let target = target(measure).map_or(String::new(), |target| format!("; {target}"));
-            text += &format!("{:<18}   {}{target}\n", "", explained(measure.quantity));
+            text += &format!("{:<18}   {}", "", explained(measure.quantity));
+            for target in measure.targets {
+                text += &format!("; {}", target_of(*target, measure.quantity));
+            }
+            text += "\n";
         }
     }
     text

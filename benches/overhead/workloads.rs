@@ -1,5 +1,7 @@
 //! The workloads: how each is run, what is taken from a run, and what sockstrace is to reach.
 
+use crate::way::Way;
+
 /// One workload.
 #[derive(Debug)]
 pub struct Workload {
@@ -24,8 +26,10 @@ pub enum Run {
     Compiled(&'static str, &'static [Word]),
     /// An installed program, and its arguments.
     Installed(&'static str, &'static [Word]),
-    /// redis-server, with an untraced redis-benchmark beside it that makes so many requests.
-    Redis(Count),
+    /// redis-server, with an untraced redis-benchmark beside it: its test, and how many requests it makes.
+    Redis(&'static str, Count),
+    /// nginx, with an untraced wrk beside it that asks for so many seconds.
+    Nginx(Count),
 }
 
 /// An argument.
@@ -57,8 +61,8 @@ pub struct Count {
 pub struct Measure {
     /// The number.
     pub quantity: Quantity,
-    /// What to reach, where the workload has a bar.
-    pub target: Option<Target>,
+    /// What to reach, where the workload has a bar: all of these.
+    pub targets: &'static [Target],
 }
 
 /// A number of a run.
@@ -85,6 +89,12 @@ impl Workload {
             .iter()
             .all(|measure| measure.quantity.is_tracers())
     }
+
+    /// Whether something that is taken from it is held against this way.
+    pub fn is_held_against(&self, way: Way) -> bool {
+        let mut targets = self.measures.iter().flat_map(|measure| measure.targets);
+        targets.any(|target| target.way() == Some(way))
+    }
 }
 
 impl Quantity {
@@ -98,14 +108,22 @@ impl Quantity {
 /// What to reach.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
-    /// At most so many times the untraced median.
-    OfUntraced(f64),
-    /// At most so many times strace's median.
-    OfStrace(f64),
-    /// At least so many times strace's median.
-    TimesStrace(f64),
+    /// At most so many times the median of this way.
+    AtMost(f64, Way),
+    /// At least so many times the median of this way, for what is better the larger it is.
+    AtLeast(f64, Way),
     /// Below so much.
     Below(f64),
+}
+
+impl Target {
+    /// The way that it compares with.
+    pub fn way(self) -> Option<Way> {
+        match self {
+            Self::AtMost(_, way) | Self::AtLeast(_, way) => Some(way),
+            Self::Below(_) => None,
+        }
+    }
 }
 
 const fn count(full: u32, short: u32) -> Count {
@@ -127,24 +145,42 @@ const STRACE: &[&str] = &[
     "trace=network,read,write,close",
 ];
 
-const fn whole(target: Target) -> Measure {
+const fn of_untraced(most: f64) -> Target {
+    Target::AtMost(most, Way::Untraced)
+}
+
+const fn of_strace(most: f64) -> Target {
+    Target::AtMost(most, Way::Strace)
+}
+
+/// What a busy server is to keep of its requests per second.
+const SERVED: Target = Target::AtLeast(0.85, Way::Untraced);
+
+const fn whole(targets: &'static [Target]) -> Measure {
     Measure {
         quantity: Quantity::Whole,
-        target: Some(target),
+        targets,
     }
 }
 
-const fn own(target: Target) -> Measure {
+const fn own(targets: &'static [Target]) -> Measure {
     Measure {
         quantity: Quantity::Own,
-        target: Some(target),
+        targets,
+    }
+}
+
+const fn rate(targets: &'static [Target]) -> Measure {
+    Measure {
+        quantity: Quantity::Rate,
+        targets,
     }
 }
 
 const fn reported(quantity: Quantity) -> Measure {
     Measure {
         quantity,
-        target: None,
+        targets: &[],
     }
 }
 
@@ -193,7 +229,7 @@ pub const WORKLOADS: &[Workload] = &[
             "file_loop",
             &[Word::Is("1"), amount(300, 5), Word::Is("0"), Word::Is("0")],
         ),
-        measures: &[own(Target::OfUntraced(1.6))],
+        measures: &[own(&[of_untraced(1.6)])],
         ..USUAL
     },
     Workload {
@@ -208,7 +244,7 @@ pub const WORKLOADS: &[Workload] = &[
                 Word::Is("0"),
             ],
         ),
-        measures: &[own(Target::OfUntraced(1.1))],
+        measures: &[own(&[of_untraced(1.1)])],
         ..USUAL
     },
     Workload {
@@ -223,7 +259,7 @@ pub const WORKLOADS: &[Workload] = &[
                 Word::Is("0"),
             ],
         ),
-        measures: &[own(Target::OfUntraced(1.15))],
+        measures: &[own(&[of_untraced(1.15)])],
         ..USUAL
     },
     Workload {
@@ -247,66 +283,93 @@ pub const WORKLOADS: &[Workload] = &[
         name: "script",
         title: "shell script of 300 short programs, no sockets",
         run: Run::Installed("sh", SCRIPT),
-        measures: &[whole(Target::OfUntraced(1.3))],
+        measures: &[whole(&[of_untraced(1.3)])],
         ..USUAL
     },
     Workload {
         name: "script-socket",
         title: "the same script after its shell once held a socket at 3",
         run: Run::Installed("bash", SCRIPT_AFTER_A_SOCKET),
-        measures: &[whole(Target::OfUntraced(3.0))],
+        measures: &[whole(&[of_untraced(3.0)])],
         ..USUAL
     },
     Workload {
         name: "stale",
-        title: "20,000 reads of a file at a number where a socket was",
-        run: Run::Compiled("stale", &[amount(20_000, 200)]),
-        measures: &[own(Target::OfStrace(0.35))],
+        title: "300,000 reads of a file at a number where a socket was",
+        run: Run::Compiled("stale", &[amount(300_000, 200)]),
+        measures: &[own(&[of_untraced(1.8)])],
         ..USUAL
     },
     Workload {
         name: "fork-exec",
         title: "100 × fork, exec, wait",
         run: Run::Compiled("fork_exec", &[amount(100, 5), Word::Program("true")]),
-        measures: &[whole(Target::OfStrace(0.9))],
+        measures: &[whole(&[of_strace(0.9)])],
         ..USUAL
     },
     Workload {
         name: "churn",
-        title: "1,000 × socket, connect, accept, send, recv, 2 × close",
-        run: Run::Compiled("churn", &[amount(1000, 20), Word::Is("1")]),
-        measures: &[whole(Target::OfStrace(0.4))],
+        title: "2,000 × socket, connect, accept, send, recv, 2 × close",
+        run: Run::Compiled("churn", &[amount(2000, 20), Word::Is("1")]),
+        measures: &[whole(&[of_untraced(2.5), of_strace(0.1)])],
         ..USUAL
     },
     Workload {
         name: "bulk",
-        title: "256 MiB over TCP in 64 KiB writes, two processes",
-        run: Run::Compiled("bulk", &[amount(256, 4)]),
-        measures: &[whole(Target::OfStrace(0.95))],
+        title: "1 GiB over TCP in 64 KiB writes, two processes",
+        run: Run::Compiled("bulk", &[amount(1024, 4)]),
+        measures: &[whole(&[of_untraced(1.3)])],
         ..USUAL
     },
     Workload {
         name: "threads",
-        title: "4 threads × 5,000 round trips through a socketpair each",
-        run: Run::Compiled("threads", &[Word::Is("4"), amount(5000, 100)]),
-        measures: &[whole(Target::OfStrace(0.95))],
+        title: "4 threads × 20,000 round trips through a socketpair each",
+        run: Run::Compiled("threads", &[Word::Is("4"), amount(20_000, 100)]),
+        measures: &[whole(&[of_untraced(2.5), of_strace(0.1)])],
         ..USUAL
     },
     Workload {
         name: "round-trips",
         title: "10,000 round trips of one byte over TCP, two processes",
         run: Run::Compiled("round_trips", &[amount(10_000, 100)]),
-        measures: &[whole(Target::OfStrace(0.95))],
+        measures: &[whole(&[of_untraced(1.3), of_strace(1.0 / 3.0)])],
         ..USUAL
     },
     Workload {
-        name: "redis",
+        name: "redis-set",
         title: "redis-server, SET from 50 clients",
-        run: Run::Redis(count(20_000, 500)),
-        measures: &[Measure {
-            quantity: Quantity::Rate,
-            target: Some(Target::TimesStrace(4.0)),
-        }],
+        run: Run::Redis("set", count(50_000, 500)),
+        measures: &[rate(&[SERVED, Target::AtLeast(10.0, Way::Strace)])],
+        ..USUAL
+    },
+    Workload {
+        name: "redis-get",
+        title: "redis-server, GET from 50 clients",
+        run: Run::Redis("get", count(50_000, 500)),
+        measures: &[rate(&[SERVED, Target::AtLeast(10.0, Way::Strace)])],
+        ..USUAL
+    },
+    Workload {
+        name: "nginx",
+        title: "nginx, a page of 1 KiB over 50 connections that stay open",
+        run: Run::Nginx(count(3, 1)),
+        // It answers by writev and sendfile, of which sockstrace tells, too.
+        strace: &[
+            "-f",
+            "--seccomp-bpf",
+            "-yy",
+            "-e",
+            "trace=network,read,write,close,writev,sendfile",
+        ],
+        measures: &[rate(&[SERVED])],
+        ..USUAL
+    },
+    Workload {
+        name: "below",
+        title: "4 connections with 2 messages each: no place makes more than 8 calls",
+        run: Run::Compiled("churn", &[Word::Is("4"), Word::Is("2")]),
+        repeat: count(50, 2),
+        measures: &[whole(&[Target::AtMost(1.0, Way::Stop)])],
         ..USUAL
     },
     Workload {
@@ -315,7 +378,7 @@ pub const WORKLOADS: &[Workload] = &[
         run: Run::Installed("true", &[]),
         repeat: count(20, 2),
         strace: &["-f"],
-        measures: &[whole(Target::OfStrace(1.0))],
+        measures: &[whole(&[of_strace(1.0)])],
     },
     Workload {
         name: "curl",
@@ -344,11 +407,11 @@ pub const WORKLOADS: &[Workload] = &[
         measures: &[
             Measure {
                 quantity: Quantity::Resident,
-                target: Some(Target::Below((24 << 20) as f64)),
+                targets: &[Target::Below((24 << 20) as f64)],
             },
             Measure {
                 quantity: Quantity::UserTime,
-                target: Some(Target::Below(1000.0)),
+                targets: &[Target::Below(1000.0)],
             },
             reported(Quantity::TracingTime),
         ],
