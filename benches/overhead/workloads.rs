@@ -369,7 +369,8 @@ pub const WORKLOADS: &[Workload] = &[
         title: "4 connections with 2 messages each: no place makes more than 8 calls",
         run: Run::Compiled("churn", &[Word::Is("4"), Word::Is("2")]),
         repeat: count(50, 2),
-        measures: &[whole(&[Target::AtMost(1.0, Way::Stop)])],
+        // No slower: two hundredths are chance in runs as short as these.
+        measures: &[whole(&[Target::AtMost(1.02, Way::Stop)])],
         ..USUAL
     },
     Workload {
