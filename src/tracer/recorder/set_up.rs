@@ -26,6 +26,9 @@ const AROUND: u64 = padding::SIGHT;
 /// The instruction that traps.
 const INT3: [u8; 1] = [0xcc];
 
+/// How many address spaces are recorded at once: each takes some MiB of memory.
+const MOST_RECORDED: usize = 256;
+
 /// How often another place for trampolines is looked for.
 const TRIES: usize = 4;
 
@@ -94,6 +97,9 @@ impl Engine {
             return false;
         }
         let recorded = self.recordings.get(&id).map(|recording| recording.table);
+        if recorded.is_none() && self.recordings.len() >= MOST_RECORDED {
+            return false;
+        }
         if recorded.is_some_and(|recorded| recorded != table) {
             return false;
         }
