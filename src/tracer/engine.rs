@@ -17,7 +17,7 @@ use super::program::{LaunchError, Program};
 use super::recorder::clear::Clearing;
 use super::recorder::recording::{self, Recording};
 use super::recorder::space::{Space, SpaceId};
-use super::recorder::tsc::{self, Tsc};
+use super::recorder::tsc::Tsc;
 use super::signals::Signals;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{CallByCall, Doing, Process, Tracees};
@@ -260,9 +260,7 @@ impl Engine {
         let records = trace.filtered
             && config.mechanism.records()
             && !config.all_descriptors
-            && recording::sizes(config.limits).is_some()
-            && tsc::is_sound()
-            && recording::is_possible();
+            && recording::sizes(config.limits).is_some();
         let mut engine = Self {
             config,
             spaces: FxHashMap::default(),

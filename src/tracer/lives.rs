@@ -205,6 +205,16 @@ impl Engine {
     pub(super) fn executed(&mut self, stopped: Stopped) {
         let pid = stopped.tid();
         let former = stopped.event_message().ok().filter(|former| *former != pid);
+        // What the others were writing down is over with them, and may keep back what this thread has.
+        let caller = former.unwrap_or(pid);
+        let process = self.tracees.processes.get(&pid);
+        let others = process.map_or_else(Vec::new, |process| {
+            let others = process.threads.iter().filter(|tid| **tid != caller);
+            others.copied().collect()
+        });
+        for other in others {
+            self.recorder_cut_off(other);
+        }
         if let Some(former) = former
             && let Some(mut thread) = self.tracees.threads.remove(&former)
         {
@@ -214,7 +224,6 @@ impl Engine {
             for gone in [pid, former] {
                 let _gone: Result<(), Gone> = self.has_left(gone);
             }
-            self.recorder_cut_off(pid);
             let leader = self.tracees.threads.get_mut(&pid);
             if let Some(Doing::Calling(calling)) =
                 leader.map(|leader| std::mem::take(&mut leader.doing))

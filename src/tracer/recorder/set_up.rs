@@ -9,7 +9,7 @@ use super::padding::{self, LONG_JUMP};
 use super::recording::{self, Recording};
 use super::shared::Shared;
 use super::space::{HOT, Patch, Space, SpaceId, free_page, patchable};
-use super::stub;
+use super::{stub, tsc};
 use crate::syscall::{Memory, Raw};
 use crate::tracer::abi::CALL;
 use crate::tracer::engine::{Engine, Mechanism};
@@ -103,6 +103,15 @@ impl Engine {
         if recorded.is_some_and(|recorded| recorded != table) {
             return false;
         }
+        // Asked as late as this: most programs never come so far.
+        if self.recordings.is_empty() && !(tsc::is_sound() && recording::is_possible()) {
+            self.records = false;
+            self.remark("nothing can be recorded here".to_owned());
+            return false;
+        }
+        let Some(space) = self.spaces.get(&id) else {
+            return false;
+        };
         if space.patch(site).is_some() && is_patched(tid, site) {
             return recorded.is_none();
         }

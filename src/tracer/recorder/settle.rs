@@ -73,7 +73,7 @@ impl Engine {
             self.settle_in_code(tid, id, offset as u32, &mut registers);
             stopped.set_registers(&registers)?;
             if faults {
-                self.no_recorder(tid, "it has changed memory of ours");
+                self.unpatch(tid, "it has changed memory of ours");
                 return Ok(true);
             }
         } else {

@@ -274,6 +274,8 @@ impl Engine {
             (record.outcome, record.end) = (Outcome::Unfinished, 0);
         }
         self.tell_record(tid, &record, one.reported, one.early, one.last);
+        // What waited for it goes on.
+        self.take_records();
     }
 
     /// Tells a call of which we know what the thread's slot says.

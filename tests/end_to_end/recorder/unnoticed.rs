@@ -3,7 +3,7 @@
 
 use crate::harness::alike::{Detail, agree_under};
 use crate::harness::programs::{program, static_program};
-use crate::harness::{RECORDERS, text};
+use crate::harness::{RECORDERS, text, unharmed_under};
 use crate::recorder::counted::counts;
 use crate::unnoticed::found_nothing;
 
@@ -44,6 +44,18 @@ fn where_signals_find_code_of_every_shape() {
 fn where_signals_find_busy_threads() {
     for what in ["look", "walk", "redirect", "step"] {
         finds_nothing_at_any_speed("signal_places", &[what]);
+    }
+}
+
+#[test]
+fn when_it_unmaps_what_is_not_its_own() {
+    for what in ["memory", "code"] {
+        let program = program("unmaps_ours");
+        let (_, traces) = unharmed_under(&RECORDERS, &["-v"], &[text(&program), what]);
+        for trace in traces {
+            let writes = trace.to_string().matches(" write(3").count();
+            assert_eq!(writes, 100, "after it unmapped {what}: {trace}");
+        }
     }
 }
 
