@@ -17,7 +17,7 @@ use crate::syscall::{
 };
 
 /// The result of a call that restart_syscall(2) takes up again (include/linux/errno.h).
-const ERESTART_RESTARTBLOCK: i64 = 516;
+pub(super) const ERESTART_RESTARTBLOCK: i64 = 516;
 
 impl Engine {
     /// A call begins, made by the instruction before `ip`.

@@ -1,5 +1,6 @@
 //! The event loop: one wait, and what each stop leads to.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -202,8 +203,10 @@ pub struct Engine {
     pub(super) last_space: SpaceId,
     /// What is being recorded in them.
     pub(super) recordings: FxHashMap<SpaceId, Recording>,
-    /// Whether anything can be recorded here.
+    /// Whether anything is to be recorded.
     pub(super) records: bool,
+    /// Whether anything can be here, once that was asked.
+    pub(super) can_record: OnceCell<bool>,
     pub(super) tsc: Tsc,
     /// How many calls came by a recorder.
     pub(super) recorded: u64,
@@ -267,6 +270,7 @@ impl Engine {
             last_space: SpaceId(0),
             recordings: FxHashMap::default(),
             records,
+            can_record: OnceCell::new(),
             tsc: Tsc::start(clock),
             recorded: 0,
             clearings: Vec::new(),

@@ -97,9 +97,8 @@ impl Engine {
         let recorded = self.recordings.contains_key(&process.space);
         let at_once = recorded || self.runs_freely_beside(pid, tid);
         let open = self.missing(tid, Descriptors::open)?;
-        let all = self.missing(tid, Descriptors::open_or_former)?;
+        let mut all = self.missing(tid, Descriptors::open_or_former)?;
         let coverage = &mut self.process_of(tid)?.coverage;
-        let mut all = all;
         if recorded && let Some(last) = all.last_mut() {
             // Others will follow without a stop. A file that is covered costs little where calls are recorded.
             *last = *last.start()..=last.end().saturating_mul(AHEAD).max(MANY);
@@ -198,16 +197,8 @@ impl Engine {
         why: &str,
         then: Then,
     ) -> Result<(), Gone> {
-        let pid = self
-            .tracees
-            .threads
-            .get(&stopped.tid())
-            .map_or(0, |thread| thread.pid);
-        if let Some(process) = self.tracees.processes.get(&pid) {
-            let name = &process.name;
-            let text = format!("{name}[{pid}] goes on as with --engine number: {why}");
-            self.remark(text);
-        }
+        let text = format!("goes on as with --engine number: {why}");
+        self.remark_on(stopped.tid(), &text);
         self.add_filter(stopped, Scope::Everything, then)
     }
 
@@ -264,13 +255,9 @@ impl Engine {
             return;
         }
         let space = process.space;
-        let text = format!(
-            "{}[{pid}] goes on as with --engine syscall: {why}",
-            process.name
-        );
         let others: Vec<i32> = process.threads.iter().copied().collect();
-        self.remark(text);
-        if let Some(recording) = self.recordings.get_mut(&space) {
+        self.remark_on(tid, &format!("goes on as with --engine syscall: {why}"));
+        if let Some(recording) = self.recordings.get(&space) {
             recording.end();
         }
         // Those that run past calls would miss what concerns them now.
@@ -317,6 +304,16 @@ impl Engine {
     pub(super) fn process_of(&mut self, tid: i32) -> Option<&mut Process> {
         let pid = self.tracees.threads.get(&tid)?.pid;
         self.tracees.processes.get_mut(&pid)
+    }
+
+    /// [`Self::remark`] on the thread's process.
+    pub(super) fn remark_on(&mut self, tid: i32, what: &str) {
+        let thread = self.tracees.threads.get(&tid);
+        let process = thread.and_then(|thread| {
+            let process = self.tracees.processes.get(&thread.pid)?;
+            Some(format!("{}[{}] {what}", process.name, thread.pid))
+        });
+        process.into_iter().for_each(|text| self.remark(text));
     }
 
     /// Says how calls are made to stop, to those who asked for it.

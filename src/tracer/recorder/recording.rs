@@ -67,6 +67,43 @@ pub struct Use {
     pub last: Nanos,
 }
 
+/// What was known of a call before its record came.
+#[derive(Debug)]
+pub struct Known {
+    /// The thread.
+    pub tid: i32,
+    reported: Option<(u64, Nanos)>,
+    early: Option<Early>,
+    last: Nanos,
+}
+
+impl Use {
+    /// What is known of the call in flight, which is over.
+    pub fn take_known(&mut self) -> Known {
+        Known {
+            tid: self.tid,
+            reported: self.reported.take(),
+            early: self.early.take(),
+            last: self.last,
+        }
+    }
+}
+
+impl Known {
+    /// When the call that began at that counter did so, as it was told where it was; else never before the thread's last one was over.
+    pub fn start(&self, counter: u64, nanos: impl Fn(u64) -> Nanos) -> Nanos {
+        match self.reported {
+            Some((known, start)) if known == counter => start,
+            _ => nanos(counter).max(self.last),
+        }
+    }
+
+    /// The close that was booked before, if that is the call that began at that counter.
+    pub fn early(self, counter: u64) -> Option<Early> {
+        self.early.filter(|early| early.start == counter)
+    }
+}
+
 /// What is being recorded.
 #[derive(Debug)]
 pub struct Recording {
@@ -111,8 +148,8 @@ impl Recording {
         }
     }
 
-    /// From now on calls are recorded, or no longer, for good.
-    pub fn end(&mut self) {
+    /// From now on nothing is recorded.
+    pub fn end(&self) {
         self.shared.store(header::ON, 0);
     }
 

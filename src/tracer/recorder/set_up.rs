@@ -1,7 +1,6 @@
 //! Getting a program to record its calls: what a thread has to call so that the code and the memory are there, and patching its sites.
 
 use std::fs::{File, OpenOptions};
-use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 
 use super::layout::{CODE_SIZE, MOST_DESCRIPTORS, SHARED};
@@ -103,8 +102,9 @@ impl Engine {
         if recorded.is_some_and(|recorded| recorded != table) {
             return false;
         }
-        // Asked as late as this: most programs never come so far.
-        if self.recordings.is_empty() && !(tsc::is_sound() && recording::is_possible()) {
+        // Asked as late as this, and once: most programs never come so far.
+        let ask = || tsc::is_sound() && recording::is_possible();
+        if !*self.can_record.get_or_init(ask) {
             self.records = false;
             self.remark("nothing can be recorded here".to_owned());
             return false;
@@ -164,18 +164,14 @@ impl Engine {
     /// Nothing is recorded in the thread's process, from now on.
     pub(in crate::tracer) fn no_recorder(&mut self, tid: i32, why: &str) {
         let Some(id) = self.space_of(tid) else { return };
-        if self.switch_off(id)
-            && let Some(process) = self.process_of(tid)
-        {
-            let name = process.name.clone();
-            let pid = self.tracees.threads.get(&tid).map_or(0, |it| it.pid);
-            self.remark(format!("{name}[{pid}] has no recorder: {why}"));
+        if self.switch_off(id) {
+            self.remark_on(tid, &format!("has no recorder: {why}"));
         }
     }
 
     /// Nothing is recorded in an address space from now on; whether that is news.
     pub(in crate::tracer) fn switch_off(&mut self, id: SpaceId) -> bool {
-        if let Some(recording) = self.recordings.get_mut(&id) {
+        if let Some(recording) = self.recordings.get(&id) {
             recording.end();
         }
         let space = self.spaces.get_mut(&id);
@@ -205,24 +201,21 @@ impl Engine {
         for fd in self.descriptors.open_or_former(table) {
             recording.set_socket(fd, self.descriptors.socket(table, fd).is_some());
         }
-        let process = self.process_of(tid)?;
-        let covered = process.coverage.covered(MOST_DESCRIPTORS - 1);
-        covered.for_each(|range| recording.cover(range));
-        let name = process.name.clone();
         self.recordings.insert(id, recording);
-        let pid = self.tracees.threads.get(&tid)?.pid;
-        self.remark(format!("{name}[{pid}] records calls from now on"));
+        self.cover_recorded(tid);
+        self.remark_on(tid, "records calls from now on");
         Some(())
     }
 
     /// A filter covers more than before.
     pub(in crate::tracer) fn cover_recorded(&self, tid: i32) {
-        let recording = self.space_of(tid).and_then(|id| self.recordings.get(&id));
-        let process = self.tracees.threads.get(&tid);
-        let process = process.and_then(|thread| self.tracees.processes.get(&thread.pid));
-        if let (Some(recording), Some(process)) = (recording, process) {
+        let thread = self.tracees.threads.get(&tid);
+        let process = thread.and_then(|thread| self.tracees.processes.get(&thread.pid));
+        if let Some(process) = process
+            && let Some(recording) = self.recordings.get(&process.space)
+        {
             let covered = process.coverage.covered(MOST_DESCRIPTORS - 1);
-            covered.for_each(|range: RangeInclusive<u32>| recording.cover(range));
+            covered.for_each(|range| recording.cover(range));
         }
     }
 

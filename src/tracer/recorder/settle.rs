@@ -10,6 +10,7 @@ use super::space::SpaceId;
 use super::stub::{self, labels};
 use crate::syscall::{MESSAGE_HEADER, Memory, Raw};
 use crate::tracer::abi::{self, Registers};
+use crate::tracer::calls::ERESTART_RESTARTBLOCK;
 use crate::tracer::engine::Engine;
 use crate::tracer::inject::Then;
 use crate::tracer::memory::TraceeMemory;
@@ -19,9 +20,6 @@ use crate::tracer::stopped::{Gone, Stopped};
 
 /// The length of the instruction that makes calls.
 const CALL: u64 = abi::CALL.len() as u64;
-
-/// The error of a call that restart_syscall(2) takes up again (include/linux/errno.h).
-const ERESTART_RESTARTBLOCK: i64 = 516;
 
 /// Signals of faults. Where a thread blocks or ignores them, the kernel makes them deadly.
 pub(in crate::tracer) const FAULTS: [i32; 2] = [libc::SIGSEGV, libc::SIGBUS];
@@ -42,7 +40,7 @@ impl Engine {
         let Some(id) = self.space_of(tid) else {
             return Ok(false);
         };
-        let Some(space) = self.spaces.get(&id).filter(|space| space.is_touched()) else {
+        let Some(space) = self.spaces.get(&id).filter(|space| space.has_code) else {
             return Ok(false);
         };
         let mut registers = stopped.registers()?;
@@ -71,10 +69,9 @@ impl Engine {
                 return stopped.set_registers(&registers).map(|()| true);
             }
             self.settle_in_code(tid, id, offset as u32, &mut registers);
-            stopped.set_registers(&registers)?;
             if faults {
                 self.unpatch(tid, "it has changed memory of ours");
-                return Ok(true);
+                return stopped.set_registers(&registers).map(|()| true);
             }
         } else {
             return Ok(false);
@@ -238,12 +235,12 @@ impl Engine {
         let Some(one) = recording.slots[index].as_mut() else {
             return;
         };
-        let (reported, early, last) = (one.reported.take(), one.early.take(), one.last);
+        let known = one.take_known();
         let Some(mut record) = Record::read(&bytes) else {
             return;
         };
         if how_far == state::RESERVING {
-            self.tell_record(tid, &record, reported, early, last);
+            self.tell_record(known, &record, &record.before(), &record.after());
             return;
         }
         record.outcome = outcome(value as i64);
@@ -257,15 +254,6 @@ impl Engine {
             recording.set_socket(fd as i32, true);
         }
         let number = record.raw.number;
-        let start = match reported.filter(|(start, _)| *start == record.start) {
-            Some((_, start)) => start,
-            None => self.tsc.nanos(record.start).max(last),
-        };
-        let end = match record.end {
-            0 => self.now().max(start),
-            end => self.tsc.nanos(end).max(start),
-        };
-        let early = early.filter(|early| early.start == record.start);
         let before = Pieces::of(&before, true);
         if value as i64 == -ERESTART_RESTARTBLOCK
             && let Some(row) = crate::syscall::row(number)
@@ -273,15 +261,7 @@ impl Engine {
         {
             thread.interrupted = Some(crate::syscall::enter(row, record.raw, &before));
         }
-        self.book_record(
-            tid,
-            &record,
-            start,
-            end,
-            early,
-            &before,
-            &TraceeMemory::of(tid),
-        );
+        self.tell_record(known, &record, &before, &TraceeMemory::of(tid));
     }
 
     /// A call is about to be made, or to be let pass, by our code or one of its trampolines; gives back what goes the usual way.

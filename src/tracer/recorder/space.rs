@@ -130,11 +130,6 @@ impl Space {
         self.heat.entry(site).or_default().stays = true;
     }
 
-    /// Whether any code of it has been changed.
-    pub fn is_touched(&self) -> bool {
-        self.has_code
-    }
-
     /// A site could not be patched because other threads ran; how often that has happened.
     pub fn postponed(&mut self, site: u64) -> u32 {
         let heat = self.heat.entry(site).or_default();

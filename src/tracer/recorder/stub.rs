@@ -278,19 +278,22 @@ pub const NAME: u64 = CODE_SIZE - 16;
 
 /// Whether the code can record a call of that number.
 pub fn records(number: u64) -> bool {
-    RECORDED.iter().any(|(known, ..)| *known as u64 == number)
+    recorded(number).is_some()
+}
+
+/// Its row.
+fn recorded(number: u64) -> Option<&'static Recorded> {
+    RECORDED.iter().find(|(known, ..)| *known as u64 == number)
 }
 
 /// What is special about a call that is recorded ([`flag`]); 0 for others.
 pub fn traits(number: u64) -> u16 {
-    let row = RECORDED.iter().find(|(known, ..)| *known as u64 == number);
-    row.map_or(0, |(_, flags, ..)| *flags)
+    recorded(number).map_or(0, |(_, flags, ..)| *flags)
 }
 
 /// The argument of a call with [`flag::LENGTH`] that points to a length.
 pub fn length_argument(number: u64) -> usize {
-    let row = RECORDED.iter().find(|(known, ..)| *known as u64 == number);
-    row.map_or(0, |(_, _, _, length, _)| (*length).into())
+    recorded(number).map_or(0, |(_, _, _, length, _)| (*length).into())
 }
 
 const _: () = assert!(RECORDED.len() < ROWS);

@@ -2,7 +2,7 @@
 
 use super::layout::{flag, record, slot, state};
 use super::record::Record;
-use super::recording::Early;
+use super::recording::{Early, Known};
 use super::space::SpaceId;
 use super::stub;
 use crate::syscall::{self, Effect, Entry, Memory, Outcome, enter};
@@ -45,59 +45,45 @@ impl Engine {
         let Some(recording) = self.recordings.get_mut(&space) else {
             return;
         };
-        let Some(one) = usize::try_from(record.slot)
-            .ok()
-            .and_then(|slot| recording.slots.get_mut(slot)?.as_mut())
-        else {
+        let Some(index) = usize::try_from(record.slot).ok() else {
             return;
         };
-        let (tid, last) = (one.tid, one.last);
-        let reported = one
-            .reported
-            .take()
-            .filter(|(start, _)| *start == record.start);
-        let early = one.early.take().filter(|early| early.start == record.start);
-        let start = match reported {
-            Some((_, start)) => start,
-            None => self.tsc.nanos(record.start).max(last),
+        let Some(one) = recording.slots.get_mut(index).and_then(Option::as_mut) else {
+            return;
         };
-        let end = self.tsc.nanos(record.end).max(start);
-        one.last = end;
-        self.book_record(
-            tid,
-            record,
-            start,
-            end,
-            early,
-            &record.before(),
-            &record.after(),
-        );
+        let known = one.take_known();
+        let end = self.tell_record(known, record, &record.before(), &record.after());
+        let slots = self.recordings.get_mut(&space).map(|it| &mut it.slots);
+        if let Some(Some(one)) = slots.and_then(|slots| slots.get_mut(index)) {
+            one.last = end;
+        }
     }
 
-    /// Books and tells a call that was recorded, or the record of which we have made.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a record, its times, what it reads from"
-    )]
-    pub(super) fn book_record(
+    /// Books and tells a call that was recorded, or the record of which we have made; gives when it was over. One that ends at 0 does now.
+    pub(super) fn tell_record(
         &mut self,
-        tid: i32,
+        known: Known,
         record: &Record,
-        start: Nanos,
-        end: Nanos,
-        early: Option<Early>,
         before: &dyn Memory,
         after: &dyn Memory,
-    ) {
+    ) -> Nanos {
+        let tid = known.tid;
+        let start = known.start(record.start, |counter| self.tsc.nanos(counter));
+        let end = match record.end {
+            0 => self.now(),
+            end => self.tsc.nanos(end),
+        };
+        let end = end.max(start);
+        let early = known.early(record.start);
         let Some(row) = syscall::row(record.raw.number) else {
-            return;
+            return end;
         };
         let Some(thread) = self.tracees.threads.get(&tid) else {
-            return;
+            return end;
         };
         let table = thread.table;
         if !self.relevant(tid, row, &record.raw) && early.is_none() {
-            return;
+            return end;
         }
         self.recorded += 1;
         let spare = self.outbox.spare();
@@ -128,6 +114,7 @@ impl Engine {
         if let Some(calling) = self.finished(tid, calling, end, record.outcome, after, &look) {
             self.outbox.send_call(calling, None);
         }
+        end
     }
 
     /// A close, after which the number may have been taken by another thread whose record came first.
@@ -250,7 +237,7 @@ impl Engine {
         let bytes = recording.in_slot(index);
         let one = recording.slots[index].take();
         recording.shared.set_state(index, state::IDLE);
-        let (Some(record), Some(one)) = (Record::read(&bytes), one) else {
+        let (Some(mut record), Some(mut one)) = (Record::read(&bytes), one) else {
             return;
         };
         match how_far {
@@ -269,42 +256,12 @@ impl Engine {
             state::RESERVING => recording.expect_hole(),
             _ => {}
         }
-        let mut record = record;
         if how_far == state::CALLING {
             (record.outcome, record.end) = (Outcome::Unfinished, 0);
         }
-        self.tell_record(tid, &record, one.reported, one.early, one.last);
+        self.tell_record(one.take_known(), &record, &record.before(), &record.after());
         // What waited for it goes on.
         self.take_records();
-    }
-
-    /// Tells a call of which we know what the thread's slot says.
-    pub(super) fn tell_record(
-        &mut self,
-        tid: i32,
-        record: &Record,
-        reported: Option<(u64, Nanos)>,
-        early: Option<Early>,
-        last: Nanos,
-    ) {
-        let start = match reported.filter(|(start, _)| *start == record.start) {
-            Some((_, start)) => start,
-            None => self.tsc.nanos(record.start).max(last),
-        };
-        let end = match record.end {
-            0 => self.now().max(start),
-            end => self.tsc.nanos(end).max(start),
-        };
-        let early = early.filter(|early| early.start == record.start);
-        self.book_record(
-            tid,
-            record,
-            start,
-            end,
-            early,
-            &record.before(),
-            &record.after(),
-        );
     }
 
     /// Whether the code at our addresses is ours.
