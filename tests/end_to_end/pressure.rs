@@ -23,6 +23,13 @@ fn reaches_it_soon(job: &Job, engine: &str) {
     assert!(took < SOON, "SIGTERM took {took:?} under --engine {engine}");
 }
 
+/// How many calls of a stage ended. Not by their names: one that takes long on a busy machine has a line before its end, too, and may
+/// end without its name (`⤷ = 1`).
+fn ended(trace: &str, stage: &str) -> usize {
+    let ended = |line: &&str| line.contains(stage) && line.contains(" = ");
+    trace.lines().filter(ended).count()
+}
+
 #[test]
 fn busy_threads_take_turns() {
     let program = program("busy_threads");
@@ -52,9 +59,7 @@ fn busy_threads_take_turns() {
         );
         // And each of their calls is told.
         let trace = std::fs::read_to_string(&file).expect("a trace");
-        // One that blocks for long on a busy machine has a line before its end, too.
-        let ended = |line: &&str| line.contains(" sendto(") && line.contains(" = ");
-        let told = trace.lines().filter(ended).count();
+        let told = ended(&trace, " send ");
         assert_eq!(told, total, "calls told and made under --engine {engine}");
     }
 }
@@ -85,14 +90,10 @@ fn nothing_is_lost_while_the_reader_of_the_trace_is_slow() {
             CHILDREN,
             "--engine {engine}"
         );
-        // By stage: one that blocks for long on a busy machine has a line before its end, too, and may end without its name.
-        let ended = |stage: &str| {
-            let lines = trace.text.lines();
-            let ended = lines.filter(|line| line.contains(stage) && line.contains(" = "));
-            ended.count()
-        };
-        assert_eq!(ended(" create "), CHILDREN, "--engine {engine}");
-        assert_eq!(ended(" close "), CHILDREN, "--engine {engine}");
+        for stage in [" create ", " close "] {
+            let ended = ended(&trace.text, stage);
+            assert_eq!(ended, CHILDREN, "{stage} under --engine {engine}");
+        }
         let last = trace.text.lines().last().unwrap_or_default();
         assert!(
             last.ends_with("+++ exited with 5 +++"),
