@@ -3,9 +3,9 @@
 
 use super::layout::{CODE_SIZE, FLAGS_SHIFT, flag, flags, record, slot, state, trampoline};
 use super::layout::{IS_BEFORE, SHARED, SLOTS_END};
+use super::patching::repair;
 use super::record::{Pieces, Record, outcome};
 use super::recording::Recording;
-use super::set_up::repair;
 use super::space::SpaceId;
 use super::stub::{self, labels};
 use crate::syscall::{MESSAGE_HEADER, Memory, Raw};
