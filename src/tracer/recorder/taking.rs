@@ -85,7 +85,6 @@ impl Engine {
         if !self.relevant(tid, row, &record.raw) && early.is_none() {
             return end;
         }
-        self.recorded += 1;
         let spare = self.outbox.spare();
         let mut calling = Calling::enter(spare, row, record.raw, before);
         calling.start = start;
@@ -112,6 +111,7 @@ impl Engine {
             _ => procfs::look(tid, fd),
         };
         if let Some(calling) = self.finished(tid, calling, end, record.outcome, after, &look) {
+            self.recorded += 1;
             self.outbox.send_call(calling, None);
         }
         end
