@@ -8,6 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::cli;
 
 /// How many bytes of a trace are written to a file at once, where there are as many.
@@ -22,16 +24,23 @@ pub enum Place {
     File(BufWriter<File>),
     /// The standard input of a command, which is waited for at the end.
     Command(Option<BufWriter<ChildStdin>>, Child),
+    /// Files of each process's own, which are opened one by one (`-ff`): nothing is written here.
+    Separate,
 }
 
 impl Place {
-    /// Opens the place that the command line names; `-ff` opens its files one by one with [`file()`].
+    /// Opens the place that the command line names. Of the files of `-ff`, which [`file()`] opens, only the folder is looked for.
     ///
     /// # Errors
     /// One line that says what could not be opened, and why.
     pub fn open(destination: &cli::Destination) -> Result<Self, String> {
         match destination {
             cli::Destination::StandardError => Ok(Self::StandardError(io::stderr())),
+            cli::Destination::File {
+                path,
+                per_process: true,
+                ..
+            } => folder(path).map(|()| Self::Separate),
             cli::Destination::File { path, append, .. } => file(path, *append).map(Self::File),
             cli::Destination::Command(command) => Self::command(command),
         }
@@ -56,7 +65,7 @@ impl Place {
         match self {
             Self::StandardError(stderr) => Some(stderr.as_fd()),
             Self::File(file) => Some(file.get_ref().as_fd()),
-            Self::Command(..) => None,
+            Self::Command(..) | Self::Separate => None,
         }
     }
 }
@@ -76,7 +85,21 @@ pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
     options
         .open(path)
         .map(|file| BufWriter::with_capacity(BUFFER, file))
-        .map_err(|error| format!("cannot write the trace to {}: {error}", path.display()))
+        .map_err(|error| cannot_write(path, error))
+}
+
+/// Whether files can be made where such a path leads.
+fn folder(path: &Path) -> Result<(), String> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|error| cannot_write(path, error.into()))
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> String {
+    format!("cannot write the trace to {}: {error}", path.display())
 }
 
 /// The name of a process's own file (`-ff`).
@@ -93,6 +116,7 @@ impl Write for Place {
             Self::File(file) => file.write(bytes),
             Self::Command(Some(input), _) => input.write(bytes),
             Self::Command(None, _) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Separate => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -101,7 +125,7 @@ impl Write for Place {
             Self::StandardError(stderr) => stderr.flush(),
             Self::File(file) => file.flush(),
             Self::Command(Some(input), _) => input.flush(),
-            Self::Command(None, _) => Ok(()),
+            Self::Command(None, _) | Self::Separate => Ok(()),
         }
     }
 }

@@ -43,9 +43,9 @@ pub fn output(
     } = &options.destination
     {
         let (path, append) = (path.clone(), *append);
-        return Box::new(PerProcess::new(move |pid| {
-            let file = destination::file(&destination::per_process(&path, pid), append)
-                .map_err(io::Error::other)?;
+        return Box::new(PerProcess::new(move |pid, again| {
+            let path = destination::per_process(&path, pid);
+            let file = destination::file(&path, append || again).map_err(io::Error::other)?;
             Ok(Box::new(Text::new(file, settings.clone())))
         }));
     }

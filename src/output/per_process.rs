@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Output;
 use crate::story::{Told, What};
@@ -12,25 +12,29 @@ use crate::tracer::event::Change;
 pub struct PerProcess<F> {
     open: F,
     outputs: FxHashMap<i32, Box<dyn Output>>,
+    /// Those that have had one.
+    known: FxHashSet<i32>,
     last: i32,
 }
 
-impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> PerProcess<F> {
-    /// `open` makes the output of a process.
+impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> PerProcess<F> {
+    /// `open` makes the output of a process, and is told whether it has made one for that number before.
     pub fn new(open: F) -> Self {
         Self {
             open,
             outputs: FxHashMap::default(),
+            known: FxHashSet::default(),
             last: 0,
         }
     }
 }
 
-impl<F: FnMut(i32) -> io::Result<Box<dyn Output>>> Output for PerProcess<F> {
+impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> Output for PerProcess<F> {
     fn show(&mut self, told: &Told) -> io::Result<()> {
         let pid = told.who.as_ref().map_or(self.last, |who| who.pid);
         if !self.outputs.contains_key(&pid) {
-            self.outputs.insert(pid, (self.open)(pid)?);
+            let again = !self.known.insert(pid);
+            self.outputs.insert(pid, (self.open)(pid, again)?);
             self.last = pid;
         }
         if let Some(output) = self.outputs.get_mut(&pid) {

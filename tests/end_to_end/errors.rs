@@ -89,6 +89,9 @@ fn output_file_that_cannot_be_made() {
     ))
     .exited(125);
     one_line(&outcome, &["/no/such/directory/trace"]);
+    let each = ["-ff", "-o", "/no/such/directory/trace"];
+    let outcome = run(sockstrace(&each, &["touch", text(&touched)])).exited(125);
+    one_line(&outcome, &["/no/such/directory/trace"]);
     assert!(
         !Path::new(&touched).exists(),
         "the program must not run when its trace cannot be written"

@@ -1,7 +1,7 @@
 //! Threads, forks, execs and descriptor tables: everything that the program starts is followed, and nothing of it is disturbed.
 
 use crate::harness::programs::program;
-use crate::harness::{Trace, run, sockstrace, traced, unharmed, untraced};
+use crate::harness::{Trace, run, scratch, servers, sockstrace, text, traced, unharmed, untraced};
 
 /// Runs a program of ours alone and under every engine, with `-v`; it must exit with this status.
 #[track_caller]
@@ -372,4 +372,38 @@ fn trace_on_standard_error_by_default() {
     let outcome = run(sockstrace(&["-v"], &[program("vfork_exec")])).exited(0);
     assert_eq!(outcome.stdout, untraced(&[program("vfork_exec")]).stdout);
     Trace::parse(&outcome.stderr.text()).find("write", "\"after exec\", 10");
+}
+
+#[test]
+fn each_process_has_a_file_of_its_own_and_nothing_else_is_written() {
+    let directory = scratch();
+    let (file, url) = (
+        directory.path().join("trace"),
+        format!("http://{}/", servers::http("a page")),
+    );
+    std::fs::write(&file, "somebody's own\n").expect("a file of ours");
+    // A line that is nobody's comes once the shell has ended before its first child, which waits for it: after the process whose file
+    // was made last is gone.
+    let script = "(while :; do for file in \"$0\".*; do while read -r line; do case $line in
+        *'still running'*) exit ;; esac; done < \"$file\"; done; done) & curl -s -o /dev/null \"$1\"";
+    let program = ["sh", "-c", script, text(&file), &url];
+    run(sockstrace(&["-ff", "-o", text(&file)], &program)).exited(0);
+    let files = std::fs::read_dir(directory.path()).expect("a folder of ours");
+    let mut traces: Vec<(String, String)> = files
+        .map(|entry| entry.expect("its entry").path())
+        .map(|path| (text(&path).to_owned(), std::fs::read_to_string(&path)))
+        .map(|(path, text)| (path, text.expect("text")))
+        .collect();
+    traces.sort();
+    assert_eq!(
+        traces[0],
+        (text(&file).to_owned(), "somebody's own\n".to_owned())
+    );
+    let of_curl = traces
+        .iter()
+        .find(|(_, text)| text.contains("\"GET / HTTP"));
+    let (_, of_curl) = of_curl.unwrap_or_else(|| panic!("curl's calls are lost: {traces:#?}"));
+    assert!(of_curl.contains(" connect "), "{of_curl}");
+    let anywhere = |words| traces.iter().any(|(_, text)| text.contains(words));
+    assert!(anywhere("still running: sh["), "{traces:#?}");
 }
