@@ -3,14 +3,14 @@
 use super::abi;
 use super::calling::Calling;
 use super::descriptors::{Look, TableId};
-use super::engine::{Engine, PATIENCE};
-use super::event::{CallEvent, Descriptor, Event, Nanos, Notice, Socket};
+use super::engine::Engine;
+use super::event::{Descriptor, Event, Nanos, Notice, Socket};
 use super::growth::{sets_filter, tells_addresses};
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
 use super::stopped::{Gone, Stopped};
-use super::tracees::{CallByCall, Doing, Undo};
+use super::tracees::{CallByCall, Doing};
 use crate::syscall::{
     self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row,
     add_effects, finish,
@@ -376,7 +376,7 @@ impl Engine {
     }
 
     /// Whether the call is to be told.
-    fn wanted(&self, pid: i32, call: &Call, socket: bool) -> bool {
+    pub(super) fn wanted(&self, pid: i32, call: &Call, socket: bool) -> bool {
         if self.tracees.hidden(pid) {
             return false;
         }
@@ -450,159 +450,12 @@ impl Engine {
             self.outbox.send(Event::Notice(notice), None);
         }
     }
-
-    /// Reports the calls that have blocked for a while. They are looked at without being stopped.
-    pub(super) fn report_waiting(&mut self) {
-        if self.outbox.full() {
-            return;
-        }
-        let now = self.now();
-        let mut waiting = Vec::new();
-        for (tid, thread) in &mut self.tracees.threads {
-            if let Doing::Calling(calling) = &mut thread.doing
-                && !calling.reported
-                && u128::from(now.saturating_sub(calling.start)) >= PATIENCE.as_nanos()
-            {
-                calling.reported = true;
-                let limits = self.config.limits;
-                let call = finish(
-                    &calling.entry,
-                    Outcome::Unfinished,
-                    &TraceeMemory::of(*tid),
-                    limits,
-                );
-                let mut sockets: Vec<(i32, Socket)> = calling.subject.into_iter().collect();
-                calling.each_descriptor(&call, |fd| {
-                    if calling.subject.is_none_or(|(subject, _)| subject != fd) {
-                        let socket = self.descriptors.socket(thread.table, fd);
-                        sockets.extend(socket.map(|socket| (fd, socket)));
-                    }
-                });
-                waiting.push((thread.pid, *tid, calling.start, call, sockets));
-            }
-        }
-        let limits = self.config.limits;
-        for (tid, start, entry) in self.recorded_waiting(now) {
-            let Some(thread) = self.tracees.threads.get(&tid) else {
-                continue;
-            };
-            let calling = Calling::new(entry);
-            let memory = TraceeMemory::of(tid);
-            let call = finish(&calling.entry, Outcome::Unfinished, &memory, limits);
-            let mut sockets: Vec<(i32, Socket)> = Vec::new();
-            calling.each_descriptor(&call, |fd| {
-                let socket = self.descriptors.socket(thread.table, fd);
-                sockets.extend(socket.map(|socket| (fd, socket)));
-            });
-            waiting.push((thread.pid, tid, start, call, sockets));
-        }
-        waiting.sort_by_key(|(_, _, start, ..)| *start);
-        for (pid, tid, start, call, sockets) in waiting {
-            if self.wanted(pid, &call, !sockets.is_empty()) {
-                let descriptors = sockets
-                    .into_iter()
-                    .map(|(fd, socket)| (fd, Descriptor::Socket(socket)))
-                    .collect();
-                let event = CallEvent {
-                    pid,
-                    tid,
-                    start,
-                    end: now,
-                    call,
-                    descriptors,
-                    released: Vec::new(),
-                };
-                self.outbox.send(Event::Waiting(Box::new(event)), None);
-            }
-        }
-    }
-
-    /// Where a call that makes a child begins, its flags are noted, and CLONE_UNTRACED, which would hide the child, is cleared.
-    fn child_call_entered(&mut self, stopped: &Stopped, arch: u32, raw: Raw) -> Result<(), Gone> {
-        const UNTRACED: u64 = libc::CLONE_UNTRACED as u64;
-        let (clone, clone3, first) = match arch {
-            abi::AUDIT_ARCH => (libc::SYS_clone as u64, libc::SYS_clone3 as u64, 0),
-            abi::AUDIT_ARCH_OTHER => (
-                abi::OTHER_CLONE.into(),
-                abi::OTHER_CLONE3.into(),
-                abi::OTHER_FIRST,
-            ),
-            _ => return Ok(()),
-        };
-        let tid = stopped.tid();
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
-            return Ok(());
-        };
-        if raw.number == clone {
-            let flags = raw.args[0];
-            thread.clone_flags = Some(flags);
-            if flags & UNTRACED != 0 {
-                let mut registers = stopped.registers()?;
-                abi::set_argument(&mut registers, first, flags & !UNTRACED);
-                stopped.set_registers(&registers)?;
-                thread.undo = Some(Undo::Argument {
-                    index: first,
-                    flags,
-                });
-            }
-        } else if raw.number == clone3 {
-            // The flags are the first field of struct clone_args (linux/sched.h).
-            let (memory, address) = (TraceeMemory::of(tid), raw.args[0]);
-            let mut bytes = [0; 8];
-            if memory.read(address, &mut bytes) < bytes.len() {
-                return Ok(());
-            }
-            let flags = u64::from_ne_bytes(bytes);
-            thread.clone_flags = Some(flags);
-            if flags & UNTRACED == 0 {
-                return Ok(());
-            }
-            if memory.write(address, &(flags & !UNTRACED).to_ne_bytes()) {
-                thread.undo = Some(Undo::Memory { address, flags });
-            } else {
-                // As on a kernel without it: clone(2), which programs then use, has its flags in a register.
-                stopped.skip_call()?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Undoes what was done to a child-making call, and takes what the thread was doing.
-    fn child_call_left(&mut self, stopped: &Stopped) -> Result<Doing, Gone> {
-        let tid = stopped.tid();
-        let Some(thread) = self.tracees.threads.get_mut(&tid) else {
-            return Ok(Doing::Nothing);
-        };
-        thread.clone_flags = None;
-        let doing = std::mem::take(&mut thread.doing);
-        if let Some(undo) = thread.undo.take() {
-            undo.apply(stopped)?;
-        }
-        Ok(doing)
-    }
 }
 
 /// Whether a close_range(2) gives its thread a table of its own.
 fn unshares(raw: &Raw) -> bool {
     raw.number == libc::SYS_close_range as u64
         && raw.args[2] as u32 & libc::CLOSE_RANGE_UNSHARE != 0
-}
-
-impl Undo {
-    /// Puts the flags back as the program wrote them.
-    pub(super) fn apply(self, stopped: &Stopped) -> Result<(), Gone> {
-        match self {
-            Self::Argument { index, flags } => {
-                let mut registers = stopped.registers()?;
-                abi::set_argument(&mut registers, index, flags);
-                stopped.set_registers(&registers)
-            }
-            Self::Memory { address, flags } => {
-                TraceeMemory::of(stopped.tid()).write(address, &flags.to_ne_bytes());
-                Ok(())
-            }
-        }
-    }
 }
 
 /// What a descriptor that is no socket leads to.

@@ -4,6 +4,7 @@
 
 pub mod abi;
 pub mod alarm;
+mod births;
 mod bundle;
 pub mod calling;
 mod calls;
@@ -28,11 +29,14 @@ pub mod procfs;
 mod program;
 pub mod recorder;
 pub mod signals;
+mod start;
 #[cfg(test)]
 mod steady;
 pub mod stopped;
 mod tracees;
 mod turns;
+mod waiting;
 
-pub use engine::{Clock, Config, Engine, Finished, Mechanism, Trace, start};
+pub use engine::{Engine, Finished};
 pub use program::{LaunchError, Program};
+pub use start::{Clock, Config, Mechanism, Trace, start};

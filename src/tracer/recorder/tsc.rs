@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::tracer::engine::Clock;
+use crate::tracer::Clock;
 use crate::tracer::event::Nanos;
 
 /// What the kernel keeps time by.
