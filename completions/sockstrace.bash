@@ -23,7 +23,7 @@ _sockstrace() {
 
     case "${cmd}" in
         sockstrace)
-            opts="-e -v -z -Z -q -c -C -S -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --summary-sort-by --string-limit --strings-in-hex --hex --color --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --help --version"
+            opts="-e -v -z -Z -q -c -C -S -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --summary-sort-by --string-limit --strings-in-hex --hex --color --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --json --json-types --record --full-data --no-data --rotate --label --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --replay --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -99,6 +99,48 @@ _sockstrace() {
                     fi
                     return 0
                     ;;
+                --json)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --json-types)
+                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting conversation exit" -- "${cur}"))
+                    return 0
+                    ;;
+                --record)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --rotate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -117,6 +159,21 @@ _sockstrace() {
                     ;;
                 --engine)
                     COMPREPLY=($(compgen -W "auto stop record number syscall" -- "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 *)
@@ -140,7 +197,7 @@ _sockstrace_or_program() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --) ((i++)); break ;;
-            -e|-S|--summary-sort-by|-s|--string-limit|--color|-o|--output|-E|--env|-u|--user|--engine) ((i++)) ;;
+            -e|-S|--summary-sort-by|-s|--string-limit|--color|-o|--output|--json-types|--rotate|--label|-E|--env|-u|--user|--engine|--replay) ((i++)) ;;
             -*) ;;
             *) break ;;
         esac

@@ -16,6 +16,18 @@ complete -c sockstrace -l absolute-timestamps -d 'As -t; FORMAT is none, time or
 complete -c sockstrace -l relative-timestamps -d 'As -r, with a precision' -r
 complete -c sockstrace -l syscall-times -d 'As -T, with a precision' -r
 complete -c sockstrace -s o -l output -d 'Write the trace to FILE, or to the input of \'|COMMAND\', in place of standard error' -r -F
+complete -c sockstrace -l json -d 'Write the trace as lines of JSON, to FILE, or in place of the text' -r -F
+complete -c sockstrace -l json-types -d 'Write only lines of these types, as in --json-types=call,process,exit' -r -f -a "call\t''
+waiting\t''
+process\t''
+notice\t''
+connected\t''
+still-waiting\t''
+conversation\t''
+exit\t''"
+complete -c sockstrace -l record -d 'Record all that is seen, with all data, to FILE for --replay' -r -F
+complete -c sockstrace -l rotate -d 'Begin another file when one has reached SIZE, such as 100M' -r
+complete -c sockstrace -l label -d 'Put KEY=VALUE into the header of --json and --record; may be repeated' -r
 complete -c sockstrace -s E -l env -d 'Run the program with VAR set, or without VAR; may be repeated' -r
 complete -c sockstrace -s u -l user -d 'Run the program as USER, with that user\'s groups; only root may' -r -f -a "(__fish_complete_users)"
 complete -c sockstrace -l engine -d 'How calls are seen: auto, stop (no recorder), record, number (by kind), syscall (slowest)' -r -f -a "auto\t'The best that works here'
@@ -23,6 +35,7 @@ stop\t'Filters that grow with the sockets, and no recorder'
 record\t'The recorder for every call that it can take, from the first one on'
 number\t'A seccomp filter that picks calls by their number'
 syscall\t'PTRACE_SYSCALL: every call stops'"
+complete -c sockstrace -l replay -d 'Show again the trace that --record or --json wrote to FILE' -r -F
 complete -c sockstrace -s v -l no-abbrev -d 'Show every call: nothing folded, hidden or abbreviated'
 complete -c sockstrace -l all-descriptors -d 'Show files and pipes too, with their paths'
 complete -c sockstrace -s z -l successful-only -d 'Show only calls that succeed'
@@ -38,6 +51,8 @@ complete -c sockstrace -s r -d 'Begin lines with the time since the line before'
 complete -c sockstrace -s T -d 'Show the time spent in each call behind its result, <0.000123>'
 complete -c sockstrace -s A -l output-append-mode -d 'Append to FILE, in place of writing it anew'
 complete -c sockstrace -l output-separately -d 'Write each process\'s trace to its own FILE.PID; also -ff'
+complete -c sockstrace -l full-data -d 'Write to --json all data, not as much as -s says'
+complete -c sockstrace -l no-data -d 'Keep what is sent and received out of every output; sizes remain'
 complete -c sockstrace -s f -l follow-forks -d 'Follow the processes that the program starts (always on); -ff: with -o, a file for each'
 complete -c sockstrace -l no-follow -d 'Show only the program\'s own process, not those that it starts'
 complete -c sockstrace -l no-wait -d 'End when the program ends, even where processes that it started still run'

@@ -21,7 +21,19 @@ pub mod ending;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod front;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod narrator;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod origin;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod output;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod record;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod recording;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod replay;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod report;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod session;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -6,7 +6,7 @@ use std::process::exit;
 
 use sockstrace::cli::{self, Invocation};
 use sockstrace::ending::end_like;
-use sockstrace::{demo, session};
+use sockstrace::{demo, replay, session};
 
 fn main() {
     let invocation =
@@ -30,6 +30,10 @@ fn main() {
             Err(error) => fail(&format_args!("demo: {error}"), 1),
         },
         Invocation::Demo(options) => session::demo(*options),
+        Invocation::Replay(options) => match replay::run(&options) {
+            Ok(()) => return,
+            Err(failure) => Err(failure),
+        },
         Invocation::Run(options) => session::run(*options),
     };
     match outcome {

@@ -1,21 +1,26 @@
 //! One run: the tracer on this thread, story and output on another, a bounded queue between them.
 
 use std::io::{self, IsTerminal, Write};
-use std::mem;
-
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::cli::{self, Options};
 use crate::demo::{self, Servers};
 use crate::destination::Place;
-use crate::output::Output;
-use crate::story::{self, Story, What};
-use crate::syscall::{Limits, Selection};
+use crate::narrator::Narrator;
+use crate::origin;
+use crate::record::{self, HeaderLine};
+use crate::recording::Recording;
+use crate::report::{Holds, Written};
+use crate::showing::{Places, Run};
+use crate::story::{self, Story};
 use crate::tracer::alarm::block_signals;
-use crate::tracer::event::{Event, Notice, Status};
+use crate::tracer::calling::Telling;
+use crate::tracer::event::{Event, Nanos, Notice, Status};
 use crate::tracer::outbox::{Inbox, queue};
-use crate::tracer::{Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, start};
+use crate::tracer::{
+    Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, Trace, start,
+};
 use crate::{front, showing};
 
 /// How often the story is asked what is still waited for.
@@ -34,7 +39,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn own(message: impl Into<String>) -> Self {
+    /// A failure of our own.
+    pub fn own(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             status: cli::FAILURE.into(),
@@ -92,11 +98,12 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
         ),
     };
     let mask = block_signals();
-    let place = Place::open(&options.destination).map_err(Failure::own)?;
-    let keep_step = place
-        .descriptor()
-        .is_some_and(|descriptor| descriptor.is_terminal());
-    let explain = servers.is_some();
+    let text = Place::open(&options.destination, &[]).map_err(Failure::own)?;
+    let keep_step = (options.text || options.json == Some(cli::Json::TextPlace))
+        && text
+            .descriptor()
+            .is_some_and(|descriptor| descriptor.is_terminal());
+    let explains = servers.is_some();
     let program = Program {
         argv: options.command.clone(),
         environment: options.environment.clone(),
@@ -113,23 +120,35 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
             .serve()
             .map_err(|error| lost("cannot start the demo's servers", error))?;
     }
+    let run = Run {
+        header: header(&options, &trace, explains),
+        began: trace.began,
+    };
+    let facts = showing::name_facts(&run);
+    let json = showing::json_sink(&options, &facts, &[]).map_err(Failure::own)?;
+    let recording = Recording::start(&options, &facts, &run.header).map_err(Failure::own)?;
     let (outbox, inbox) = queue(keep_step, trace.alarm.clone());
-    let (clock, began) = (trace.clock(), trace.began);
-    let told = story_options(&options);
-    let inbox = inbox.needing({
-        let told = told.clone();
-        move |event| told.need_arguments(event)
-    });
-    let name = place_name(&options.destination);
+    let (clock, story) = (trace.clock(), showing::story(&options));
+    let inbox = inbox
+        .telling(telling(&options, story.clone()))
+        .tapped(recording.tap());
     let narrator = thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || {
-            let story = Story::new(told);
-            let output = showing::output(&options, place, began, explain);
-            narrate(inbox, story, output, clock)
+            let shown = showing::outputs(&options, Places { text, json }, run);
+            let narrator = Narrator::new(Story::new(story), shown.outputs);
+            let (failures, end) = narrate(inbox, narrator, &recording, clock);
+            let mut written = Written::new(failures);
+            written.finish_shared(shown.json, showing::holds(&options));
+            let holds = match options.no_data {
+                true => Holds::Sizes,
+                false => Holds::Everything,
+            };
+            recording.end(end, &mut written, holds);
+            written
         })
         .map_err(|error| lost("cannot start a thread", error))?;
-    let (mut narrator, mut farewell) = (Some((narrator, name)), None);
+    let (mut narrator, mut farewell) = (Some(narrator), None);
     let Finished {
         status,
         stops,
@@ -140,13 +159,13 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
         // On a thread of its own: the program's children are not to wait for the trace's reader.
         let (narrator, report) = (narrator.take(), report.take());
         farewell = Some(thread::spawn(move || {
-            let written = narrator.map_or(Ok(()), |(narrator, name)| join(narrator, &name));
+            let written = narrator.map_or(Ok(()), join);
             report.into_iter().for_each(|report| report.send(status));
             written
         }));
     });
     let written = match (narrator, farewell) {
-        (Some((narrator, name)), _) => join(narrator, &name),
+        (Some(narrator), _) => join(narrator),
         (None, farewell) => farewell
             .and_then(|farewell| farewell.join().ok())
             .unwrap_or(Ok(())),
@@ -166,7 +185,11 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     }
     match written {
         Err(failure) if status == Status::Exited(0) => Err(failure),
-        _ => Ok(status),
+        Err(failure) => {
+            complain(&failure.message);
+            Ok(status)
+        }
+        Ok(()) => Ok(status),
     }
 }
 
@@ -183,46 +206,64 @@ fn config(options: &Options) -> Config {
         follow: options.follow,
         stay_for_children: options.wait,
         all_descriptors: options.all_descriptors,
-        named: named(options),
+        named: showing::named(options),
         refuse_io_uring: options.no_io_uring,
-        limits: Limits {
-            data: showing::bytes_wanted(options),
-            ..Limits::default()
+        limits: match (&options.record, options.no_data) {
+            (Some(_), false) => record::LIMITS,
+            _ => showing::limits(options),
         },
         debug: options.debug_engine,
     }
 }
 
-/// The calls asked for by name; `!x` asks for none, it only leaves x out.
-fn named(options: &Options) -> Selection {
-    options
-        .trace
-        .clone()
-        .filter(|selection| !selection.is_negated())
-        .unwrap_or_default()
-}
-
-fn story_options(options: &Options) -> story::Options {
-    story::Options {
-        verbose: options.verbose,
-        shown: options.trace.clone(),
-        named: named(options),
-        follow: options.follow,
-        shows_folded: !options.statuses.contains(&cli::Status::Successful),
+/// How calls are told, for those outputs.
+pub(crate) fn telling(options: &Options, story: story::Options) -> Telling {
+    let captures = showing::json_limits(options);
+    let shows = options.text || options.json.is_some();
+    Telling {
+        needed: match (shows, captures) {
+            (false, _) => Box::new(|_| false),
+            (true, Some(_)) => Box::new(|_| true),
+            (true, None) => Box::new(move |event| story.need_arguments(event)),
+        },
+        limits: showing::limits(options),
+        captures,
     }
 }
 
-/// Story and output, until the tracer has ended or the output fails.
+/// What the trace is of.
+fn header(options: &Options, trace: &Trace, explains: bool) -> HeaderLine<'static> {
+    let wall = trace.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let command = options.command.iter();
+    HeaderLine {
+        version: record::VERSION,
+        content: "record".into(),
+        sockstrace: env!("CARGO_PKG_VERSION").into(),
+        run: origin::run_id().into(),
+        unix_seconds: wall.as_secs() as i64,
+        unix_nanos: wall.subsec_nanos(),
+        command: command.map(|word| word.to_string_lossy().into()).collect(),
+        pid: Some(trace.pid),
+        host: origin::host(),
+        boot_id: origin::boot_id(),
+        container: origin::container(),
+        labels: options.labels.clone(),
+        filters: options.filters.clone(),
+        explains,
+        part: None,
+    }
+}
+
+/// Story and output, until the tracer has ended or nobody listens any more. Gives the outputs that are not complete, and when it ended.
 fn narrate(
     mut inbox: Inbox,
-    mut story: Story,
-    mut output: Box<dyn Output>,
+    mut narrator: Narrator,
+    recording: &Recording,
     clock: Clock,
-) -> io::Result<()> {
+) -> (Vec<(String, io::Error)>, Nanos) {
     let mut waits_since = 0;
-    let mut said = Vec::new();
     let mut in_a_row = 0;
-    loop {
+    while narrator.is_heard() || recording.goes_on() {
         let mut event = inbox.next_now();
         in_a_row = match event {
             Some(_) => (in_a_row + 1) % UNTIMED,
@@ -232,7 +273,8 @@ fn narrate(
             event = inbox.next_gathered();
         }
         if event.is_none() {
-            output.flush()?;
+            narrator.flush();
+            recording.flush();
             match inbox.next(TICK) {
                 Ok(came) => event = came,
                 Err(_closed) => break,
@@ -242,45 +284,40 @@ fn narrate(
             let now = clock.now();
             if now >= waits_since + TICK.as_nanos() as u64 {
                 waits_since = now;
-                for told in story.tick(now) {
-                    output.show(&told)?;
-                }
-                output.flush()?;
+                recording.tick(now);
+                narrator.tick(now);
+                narrator.flush();
+                recording.flush();
             }
         }
         if let Some(Event::Notice(Notice::Engine(text))) = &event {
             complain(&format!("engine: {text}"));
             inbox.done();
         } else if let Some(event) = event {
-            story.tell_into(event, &mut said);
-            for told in &mut said {
-                output.show(told)?;
-                if let What::Call(event) = mem::replace(&mut told.what, What::Connected) {
-                    inbox.reuse(event);
-                }
-            }
-            said.clear();
+            let spare = if narrator.is_heard() {
+                narrator.event(event)
+            } else if let Event::Call(event) = event {
+                Some(event)
+            } else {
+                None
+            };
+            spare.into_iter().for_each(|spare| inbox.reuse(spare));
             if inbox.in_step() {
-                output.flush()?;
+                narrator.flush();
             }
             inbox.done();
         }
     }
-    for told in story.end(clock.now()) {
-        output.show(&told)?;
-    }
-    output.finish()
+    // Whoever waits for us need not wait for what is still to be written.
+    drop(inbox);
+    let now = clock.now();
+    (narrator.end(now), now)
 }
 
 /// Waits for the output to end, and says what became of it.
-fn join(narrator: JoinHandle<io::Result<()>>, name: &str) -> Result<(), Failure> {
+fn join(narrator: JoinHandle<Written>) -> Result<(), Failure> {
     match narrator.join() {
-        Ok(Ok(())) => Ok(()),
-        // Whoever read the trace has seen enough.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Ok(Err(error)) => Err(Failure::own(format!(
-            "the trace in {name} is not complete: {error}"
-        ))),
+        Ok(written) => written.report(),
         // The panic has said its own line.
         Err(_panic) => Err(Failure::own(
             "the trace ended early by a bug of ours; the program was not touched by it",
@@ -288,15 +325,7 @@ fn join(narrator: JoinHandle<io::Result<()>>, name: &str) -> Result<(), Failure>
     }
 }
 
-fn place_name(destination: &cli::Destination) -> String {
-    match destination {
-        cli::Destination::StandardError => "standard error".to_owned(),
-        cli::Destination::File { path, .. } => path.display().to_string(),
-        cli::Destination::Command(command) => command.display().to_string(),
-    }
-}
-
 /// A line of ours on standard error; where that is closed, nobody can be told.
-fn complain(message: &str) {
+pub(crate) fn complain(message: &str) {
     let _closed = writeln!(io::stderr(), "sockstrace: {message}");
 }

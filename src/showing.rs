@@ -1,41 +1,110 @@
 //! What the command line wishes to see, as outputs.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{self, Message, Options, Set, SortBy, Stamp, Status, Strings};
-use crate::destination::{self, Place};
+use crate::destination::{self, FileIdentity, NameFacts, Place, Sink};
+use crate::output::json::{self, JsonLines, Rolls};
 use crate::output::per_process::PerProcess;
 use crate::output::several::Several;
 use crate::output::summary::{Sort, Summary};
 use crate::output::text::{Ends, Quiet, Settings, Text};
 use crate::output::time::{Clock, Wall};
-use crate::output::{Descriptors, Hex, Output};
+use crate::output::{Descriptors, Hex};
+use crate::record::{self, HeaderLine};
+use crate::report::Holds;
+use crate::story;
+use crate::syscall::{Limits, Selection};
 use crate::terminal::Abilities;
 
 /// The most bytes that are copied for a dump of a call's data.
 const DUMPED: usize = 1 << 20;
 
-/// How many bytes of each call's data the tracer is to copy.
-pub fn bytes_wanted(options: &Options) -> usize {
-    let dumps = !options.dump_read.is_empty() || !options.dump_write.is_empty();
-    if dumps {
-        options.string_limit.max(DUMPED)
-    } else {
-        options.string_limit
+/// How much of each call is to be told: the most that an output shows.
+pub fn limits(options: &Options) -> Limits {
+    let json = json_limits(options).map_or(0, |limits| limits.data);
+    Limits {
+        data: text_data(options).max(json),
+        ..Limits::default()
     }
 }
 
-/// Makes the outputs of a run that began at `began` and is to be written to `place`. With `explain`, a sentence follows each stage.
-pub fn output(
-    options: &Options,
-    place: Place,
-    began: SystemTime,
-    explain: bool,
-) -> Box<dyn Output> {
-    let settings = settings(options, &place, began, explain);
+/// How many bytes of a call's data the text shows at most.
+fn text_data(options: &Options) -> usize {
+    let dumps = !options.dump_read.is_empty() || !options.dump_write.is_empty();
+    match (options.no_data, dumps) {
+        (true, _) => 0,
+        (false, true) => options.string_limit.max(DUMPED),
+        (false, false) => options.string_limit,
+    }
+}
+
+/// How much of each call the trace as data holds.
+pub fn json_limits(options: &Options) -> Option<Limits> {
+    options.json.as_ref()?;
+    Some(Limits {
+        data: match (options.no_data, options.full_data) {
+            (true, _) => 0,
+            (false, true) => record::DATA,
+            (false, false) => options.string_limit,
+        },
+        ..Limits::default()
+    })
+}
+
+/// Where the outputs of a run write.
+pub struct Places {
+    /// The text's place.
+    pub text: Place,
+    /// That of the trace as data, where it has one of its own.
+    pub json: Option<Sink>,
+}
+
+/// What the outputs have to know of a run.
+#[derive(Clone)]
+pub struct Run {
+    /// The first line of the trace as data.
+    pub header: HeaderLine<'static>,
+    /// When it began.
+    pub began: SystemTime,
+}
+
+/// The outputs of a run.
+pub struct Shown {
+    /// All of them.
+    pub outputs: Several,
+    /// The sink of the trace as data, which is to be finished behind them.
+    pub json: Option<Shared<Sink>>,
+}
+
+/// Makes the outputs of a run.
+pub fn outputs(options: &Options, places: Places, run: Run) -> Shown {
+    let Places { text, json } = places;
+    let json = json.map(Shared::new);
+    let mut outputs = Several::default();
+    if options.text {
+        show_text(options, text, &run, &mut outputs);
+    } else if options.json == Some(cli::Json::TextPlace) {
+        let name = destination::name(&options.destination);
+        outputs.add(name, JsonLines::new(text, json_settings(options, &run)));
+    }
+    if let Some(sink) = &json {
+        let name = sink.0.borrow().name().to_owned();
+        outputs.add(
+            name,
+            JsonLines::new(sink.clone(), json_settings(options, &run)),
+        );
+    }
+    Shown { outputs, json }
+}
+
+fn show_text(options: &Options, place: Place, run: &Run, outputs: &mut Several) {
+    let settings = settings(options, &place, run.began, run.header.explains);
+    let name = destination::name(&options.destination);
     if let cli::Destination::File {
         path,
         append,
@@ -43,21 +112,103 @@ pub fn output(
     } = &options.destination
     {
         let (path, append) = (path.clone(), *append);
-        return Box::new(PerProcess::new(move |pid, again| {
+        let each = PerProcess::new(move |pid, again| {
             let path = destination::per_process(&path, pid);
             let file = destination::file(&path, append || again).map_err(io::Error::other)?;
             Ok(Box::new(Text::new(file, settings.clone())))
-        }));
+        });
+        outputs.add(name, each);
+        return;
     }
-    let place = Shared(Rc::new(RefCell::new(place)));
-    let mut outputs: Vec<Box<dyn Output>> = Vec::new();
+    let place = Shared::new(place);
     if options.summary != cli::Summary::Only {
-        outputs.push(Box::new(Text::new(place.clone(), settings)));
+        outputs.add(name.clone(), Text::new(place.clone(), settings));
     }
     if options.summary != cli::Summary::None {
-        outputs.push(Box::new(Summary::new(place, sort(options.summary_sort))));
+        outputs.add(name, Summary::new(place, sort(options.summary_sort)));
     }
-    Box::new(Several(outputs))
+}
+
+fn json_settings(options: &Options, run: &Run) -> json::Settings {
+    json::Settings {
+        header: HeaderLine {
+            content: "trace".into(),
+            ..run.header.clone()
+        },
+        data: json_limits(options).map_or(0, |limits| limits.data),
+        ends: ends(options),
+        signals: signals(options),
+        types: options.json_types.clone(),
+    }
+}
+
+/// The calls asked for by name; `!x` asks for none, it only leaves x out.
+pub fn named(options: &Options) -> Selection {
+    options
+        .trace
+        .clone()
+        .filter(|selection| !selection.is_negated())
+        .unwrap_or_default()
+}
+
+/// What the story tells.
+pub fn story(options: &Options) -> story::Options {
+    story::Options {
+        verbose: options.verbose,
+        shown: options.trace.clone(),
+        named: named(options),
+        follow: options.follow,
+        shows_folded: !options.statuses.contains(&Status::Successful),
+    }
+}
+
+/// What stands for `%h`, `%p` and `%t` in the names of files.
+pub fn name_facts(run: &Run) -> NameFacts {
+    NameFacts {
+        host: run.header.host.clone().unwrap_or_default(),
+        pid: run.header.pid.unwrap_or_default(),
+        time: run.began,
+    }
+}
+
+/// Opens the place of the trace as data, where it has one of its own.
+///
+/// # Errors
+/// One line that says what could not be opened, and why.
+pub fn json_sink(
+    options: &Options,
+    facts: &NameFacts,
+    inputs: &[FileIdentity],
+) -> Result<Option<Sink>, String> {
+    match &options.json {
+        Some(cli::Json::Target(target)) => {
+            Sink::open(target, facts, None, options.rotate, inputs).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How much of what was sent and received the trace as data holds, for its owner to know.
+pub fn holds(options: &Options) -> Holds {
+    match json_limits(options).map_or(0, |limits| limits.data) {
+        0 => Holds::Sizes,
+        record::DATA.. => Holds::Everything,
+        some => Holds::First(some),
+    }
+}
+
+fn ends(options: &Options) -> Ends {
+    Ends {
+        successful: options.statuses.contains(&Status::Successful),
+        failed: options.statuses.contains(&Status::Failed),
+        unfinished: options.statuses.contains(&Status::Unfinished),
+    }
+}
+
+/// The signals asked for, of all that there are (signal(7)).
+fn signals(options: &Options) -> Option<BTreeSet<i32>> {
+    let set = options.signals.as_ref()?;
+    Some((1..=64).filter(|signal| set.contains(signal)).collect())
 }
 
 fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) -> Settings {
@@ -91,16 +242,9 @@ fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) 
         keep_data: options.keep_data,
         raw: options.raw.clone().unwrap_or_default(),
         always_who: options.always_show_pid,
-        ends: Ends {
-            successful: options.statuses.contains(&Status::Successful),
-            failed: options.statuses.contains(&Status::Failed),
-            unfinished: options.statuses.contains(&Status::Unfinished),
-        },
+        ends: ends(options),
         quiet: quiet(&options.quiet),
-        signals: options.signals.as_ref().map(|set| {
-            // All that there are (signal(7)).
-            (1..=64).filter(|signal| set.contains(signal)).collect()
-        }),
+        signals: signals(options),
         explain,
         says_nothing: shows_all(options),
         zone: None,
@@ -161,16 +305,44 @@ fn descriptors(set: &Set<i32>) -> Descriptors {
     }
 }
 
-/// One place for several outputs.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<Place>>);
+/// One place for several outputs, or for one and whoever ends it.
+pub struct Shared<P>(Rc<RefCell<P>>);
 
-impl Write for Shared {
+impl<P> Shared<P> {
+    fn new(place: P) -> Self {
+        Self(Rc::new(RefCell::new(place)))
+    }
+
+    /// The place, once nobody else has it.
+    pub fn into_inner(self) -> Option<P> {
+        Rc::into_inner(self.0).map(RefCell::into_inner)
+    }
+}
+
+impl<P> Clone for Shared<P> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<P: Write> Write for Shared<P> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.borrow_mut().flush()
+    }
+}
+
+impl Rolls for Shared<Sink> {
+    fn roll(&mut self) -> io::Result<bool> {
+        self.0.borrow_mut().rotate_if_due()
+    }
+}
+
+impl Rolls for Place {
+    fn roll(&mut self) -> io::Result<bool> {
+        Ok(false)
     }
 }

@@ -87,6 +87,7 @@ impl Made {
             call,
             descriptors: vec![(SOCKET as i32, socket)],
             released,
+            captured: None,
         }))
     }
 }

@@ -14,7 +14,8 @@ use sockstrace::output::summary::{Sort, Summary};
 use sockstrace::output::text::{Settings, Text};
 use sockstrace::output::{Descriptors, Output};
 use sockstrace::story::{self, Story, Told, What};
-use sockstrace::tracer::event::{CallEvent, Event};
+use sockstrace::tracer::calling::Telling;
+use sockstrace::tracer::event::Event;
 
 use calls::{CALLS, CONVERSATION, Made, SERVER};
 
@@ -87,9 +88,12 @@ fn come_tell_show(bencher: Bencher, made: &Made) {
     let mut output = Text::new(io::sink(), Settings::default());
     let mut calling = made.calling(&made.memory());
     let (mut spare, mut said) = (None, Vec::new());
+    let telling = Telling {
+        needed: Box::new(move |event| options.need_arguments(event)),
+        ..Telling::default()
+    };
     bencher.bench_local(|| {
-        let needed = |event: &CallEvent| options.need_arguments(event);
-        let event = black_box(&mut calling).tell(spare.take(), &needed);
+        let event = black_box(&mut calling).tell(spare.take(), &telling);
         story.tell_into(Event::Call(event), &mut said);
         for told in &mut said {
             output.show(told).expect("a sink takes all");

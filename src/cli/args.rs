@@ -1,7 +1,9 @@
 //! The flags, as clap reads them and as `--help`, the manual page and the shell completions list them.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
@@ -14,7 +16,7 @@ use super::strace;
 #[command(
     name = "sockstrace",
     version,
-    override_usage = "sockstrace [OPTIONS] [--] PROGRAM [ARGS]...\n       sockstrace [OPTIONS] --demo",
+    override_usage = "sockstrace [OPTIONS] [--] PROGRAM [ARGS]...\n       sockstrace [OPTIONS] --demo\n       sockstrace [OPTIONS] --replay FILE",
     after_help = help::EXPRESSIONS,
     disable_help_flag = true,
     disable_version_flag = true,
@@ -201,7 +203,59 @@ pub(super) struct Destination {
     /// Write each process's trace to its own FILE.PID; also -ff
     #[arg(long)]
     pub output_separately: bool,
+
+    /// Write the trace as lines of JSON, to FILE, or in place of the text
+    ///
+    /// FILE may be '|COMMAND'. With a FILE that ends in .zst or .gz it is compressed. %h stands for the host's name, %p for the program's
+    /// process and %t for the time. Then no text is written, unless -o says where. A trace can be shown again by --replay.
+    #[arg(long, value_name = "FILE|'|COMMAND'", num_args = 0..=1, require_equals = true, default_missing_value = "", value_hint = ValueHint::FilePath)]
+    pub json: Option<OsString>,
+
+    /// Write only lines of these types, as in --json-types=call,process,exit
+    ///
+    /// Types are call, waiting, process, notice, connected, still-waiting and conversation. The header and the last line, exit, are always there.
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', value_parser = PossibleValuesParser::new(TYPES))]
+    #[arg(hide_possible_values = true, action = ArgAction::Set)]
+    pub json_types: Vec<String>,
+
+    /// Record all that is seen, with all data, to FILE for --replay
+    ///
+    /// FILE may be '|COMMAND', and have %h, %p and %t in it, as with --json. It is compressed (zstd), and holds whatever the program
+    /// sent and received. Then no text is written, unless -o says where.
+    #[arg(long, value_name = "FILE|'|COMMAND'", require_equals = true, value_hint = ValueHint::FilePath)]
+    pub record: Option<OsString>,
+
+    /// Write to --json all data, not as much as -s says
+    #[arg(long, conflicts_with = "no_data")]
+    pub full_data: bool,
+
+    /// Keep what is sent and received out of every output; sizes remain
+    #[arg(long)]
+    pub no_data: bool,
+
+    /// Begin another file when one has reached SIZE, such as 100M
+    ///
+    /// For --json and --record: trace.ndjson, then trace.1.ndjson, trace.2.ndjson and so on. SIZE is in bytes, or with K, M or G in units
+    /// of 1024.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub rotate: Option<u64>,
+
+    /// Put KEY=VALUE into the header of --json and --record; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append, value_parser = label)]
+    pub label: Vec<(String, String)>,
 }
+
+/// The types of lines that `--json-types` knows.
+const TYPES: [&str; 8] = [
+    "call",
+    "waiting",
+    "process",
+    "notice",
+    "connected",
+    "still-waiting",
+    "conversation",
+    "exit",
+];
 
 #[derive(Args)]
 #[command(next_help_heading = "The program")]
@@ -269,6 +323,12 @@ pub(super) struct Other {
     #[arg(long)]
     pub demo: bool,
 
+    /// Show again the trace that --record or --json wrote to FILE
+    ///
+    /// Every option of how and what to show works as in a run. A trace of --json has as much data as was written.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub replay: Option<PathBuf>,
+
     /// Show the most used options
     #[arg(short)]
     pub help_short: bool,
@@ -326,6 +386,28 @@ fn bytes(text: &str) -> Result<usize, String> {
         Err(format!("{MAX} is the most"))
     } else {
         Ok(count)
+    }
+}
+
+/// A number of bytes: 4096, 64K, 100M, 2G.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.as_bytes() {
+        [.., b'K' | b'k'] => (&text[..text.len() - 1], 1 << 10),
+        [.., b'M' | b'm'] => (&text[..text.len() - 1], 1 << 20),
+        [.., b'G' | b'g'] => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let number = digits.parse().ok();
+    number
+        .and_then(|number: u64| number.checked_mul(unit))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "a number of bytes is needed, or one with K, M or G: 100M".into())
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label has a key and a value: KEY=VALUE".into()),
     }
 }
 

@@ -15,7 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Message, Options, Precision, SortBy, Stamp, Status, Strings, Summary, When,
+    Destination, Engine, Json, Message, Options, Precision, SortBy, Stamp, Status, Strings,
+    Summary, Target, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;
@@ -30,6 +31,8 @@ pub const FAILURE: u8 = 125;
 pub enum Invocation {
     /// Trace a program.
     Run(Box<Options>),
+    /// Show a trace again.
+    Replay(Box<Options>),
     /// Trace the demo's client.
     Demo(Box<Options>),
     /// Be the demo's client.
@@ -99,6 +102,12 @@ where
     let demo = other.demo;
     refuse_foreign(&matches)?;
     let options = Box::new(resolve(arguments, &matches)?);
+    if options.replay.is_some() {
+        return match (demo, options.command.is_empty()) {
+            (false, true) => Ok(Invocation::Replay(options)),
+            _ => Err(Refusal::new("--replay shows a trace, and runs no program")),
+        };
+    }
     match (demo, options.command.is_empty()) {
         (true, true) => Ok(Invocation::Demo(options)),
         (true, false) => Err(Refusal::new(
@@ -143,7 +152,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         destination,
         program,
         advanced,
-        other: _,
+        other,
     } = arguments;
     let per_process = destination.output_separately || program.follow > 1;
     let summary = match (what.summary_only, what.summary) {
@@ -168,9 +177,57 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
             warnings.push("-ff has no effect on files without -o".into());
         }
     }
-    let everything = || if how.hex { Set::all() } else { Set::none() };
+    let dumps = how.hex && !destination.no_data;
+    let everything = || if dumps { Set::all() } else { Set::none() };
+    if other.replay.is_some() && destination.record.is_some() {
+        return Err(Refusal::new(
+            "--replay has nothing to record: the trace is there already",
+        ));
+    }
+    let json = match destination.json {
+        Some(file) if file.is_empty() => Some(Json::TextPlace),
+        Some(file) => Some(Json::Target(target("--json", &file)?)),
+        None => None,
+    };
+    let record = match &destination.record {
+        Some(file) => Some(target("--record", file)?),
+        None => None,
+    };
+    let to_file = record.is_some() || matches!(json, Some(Json::Target(_)));
+    if !to_file && destination.rotate.is_some() {
+        warnings.push("--rotate has no effect without --json=FILE or --record=FILE".into());
+    }
+    if json.is_none() && !destination.json_types.is_empty() {
+        warnings.push("--json-types has no effect without --json".into());
+    }
+    if json.is_none() && destination.full_data {
+        warnings.push("--full-data has no effect without --json; --record has all data".into());
+    }
+    if json.is_none() && record.is_none() && !destination.label.is_empty() {
+        warnings.push("--label has no effect without --json or --record".into());
+    }
+    if json == Some(Json::TextPlace) && (per_process || summary != Summary::None) {
+        return Err(Refusal::new(
+            "--json without a file takes the text's place, and cannot be had with -ff, -c or -C; --json=FILE can",
+        ));
+    }
+    let filters = filters(matches);
+    // With a file for the data, text is written only where it was asked for.
+    let text = json != Some(Json::TextPlace)
+        && (destination.output.is_some() || summary != Summary::None || !to_file);
     let mut options = Options {
         command,
+        replay: other.replay,
+        json,
+        json_types: (!destination.json_types.is_empty())
+            .then(|| destination.json_types.into_iter().collect()),
+        record,
+        full_data: destination.full_data,
+        no_data: destination.no_data,
+        rotate: destination.rotate,
+        labels: destination.label.into_iter().collect(),
+        filters,
+        text,
         environment: program
             .env
             .iter()
@@ -191,7 +248,11 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         quiet: quiet(what.quiet_level),
         dump_read: everything(),
         dump_write: everything(),
-        string_limit: how.string_limit,
+        string_limit: if destination.no_data {
+            0
+        } else {
+            how.string_limit
+        },
         keep_data: written(matches, "string_limit"),
         strings: how.strings_in_hex.unwrap_or(match how.hex_strings {
             0 => Strings::Octal,
@@ -267,6 +328,54 @@ fn qualify(options: &mut Options, matches: &ArgMatches) -> Result<(), Refusal> {
             Some(qualifier) => qualifier.apply(options, &format!("--{}", qualifier.long[0]), value),
             None => qualify::apply(options, value),
         })
+}
+
+/// The options that leave something out, for the header of a trace.
+fn filters(matches: &ArgMatches) -> Vec<String> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut values = |id: &str, prefix: &str| {
+        let values = matches.get_many::<String>(id).into_iter().flatten();
+        let indices = matches.indices_of(id).into_iter().flatten();
+        found.extend(
+            indices
+                .zip(values)
+                .map(|(at, value)| (at, format!("{prefix}{value}"))),
+        );
+    };
+    values("expressions", "-e ");
+    for qualifier in qualify::QUALIFIERS {
+        values(qualifier.long[0], &format!("--{}=", qualifier.long[0]));
+    }
+    for id in ["successful", "failed", "no_follow", "no_data"] {
+        if let Some(at) = matches.index_of(id).filter(|_| written(matches, id)) {
+            let flag = match id {
+                "successful" => "-z",
+                "failed" => "-Z",
+                "no_follow" => "--no-follow",
+                _ => "--no-data",
+            };
+            found.push((at, flag.to_owned()));
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(_, filter)| filter).collect()
+}
+
+/// A place for data: a file, or `|COMMAND`.
+fn target(option: &str, place: &OsStr) -> Result<Target, Refusal> {
+    match place.as_bytes() {
+        [] => Err(Refusal::new(format!(
+            "{option} needs the name of a file, or '|COMMAND'"
+        ))),
+        b"-" => Err(Refusal::final_word(format!(
+            "{option}=-: standard output is the program's; {option}=./- is a file, and {option}='|cat' goes there all the same"
+        ))),
+        [b'|' | b'!', command @ ..] if command.trim_ascii().is_empty() => {
+            Err(Refusal::new(format!("{option}='|COMMAND' needs a command")))
+        }
+        [b'|' | b'!', command @ ..] => Ok(Target::Command(OsStr::from_bytes(command).into())),
+        _ => Ok(Target::File(place.into())),
+    }
 }
 
 fn quiet(level: u8) -> Set<Message> {

@@ -1,5 +1,6 @@
 //! What the command line asks for, checked and typed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -23,6 +24,26 @@ pub struct Options {
     pub wait: bool,
     /// Where the trace goes.
     pub destination: Destination,
+    /// `--replay`: the trace to show again, in place of a program's.
+    pub replay: Option<PathBuf>,
+    /// `--json`: whether the trace is to be had as data, and where.
+    pub json: Option<Json>,
+    /// `--json-types`: the types of lines that it has beside its header; all where nothing is said.
+    pub json_types: Option<BTreeSet<String>>,
+    /// `--record`: where what the tracer sees is to be recorded.
+    pub record: Option<Target>,
+    /// `--full-data`: all data goes to `--json`, not only as much as `-s` says.
+    pub full_data: bool,
+    /// `--no-data`: no data is read, shown or written.
+    pub no_data: bool,
+    /// `--rotate`: how long a file of data may get, in bytes.
+    pub rotate: Option<u64>,
+    /// `--label`: what is to stand in the header.
+    pub labels: BTreeMap<String, String>,
+    /// Whether text is written.
+    pub text: bool,
+    /// The options that leave something out, as a person would write them.
+    pub filters: Vec<String>,
     /// `-e trace=`: the calls to show, unfolded; nothing where the choice is ours.
     pub trace: Option<Selection>,
     /// `-e raw=`: the calls whose arguments are shown as numbers.
@@ -85,6 +106,24 @@ pub enum Destination {
         /// `-ff`: a file for each process, named `path.PID`.
         per_process: bool,
     },
+    /// The standard input of this command, run by the shell.
+    Command(OsString),
+}
+
+/// Where the trace goes as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Json {
+    /// Where text would go.
+    TextPlace,
+    /// There.
+    Target(Target),
+}
+
+/// A place for data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A file; its name may have `%h`, `%p` and `%t` in it.
+    File(PathBuf),
     /// The standard input of this command, run by the shell.
     Command(OsString),
 }

@@ -6,6 +6,7 @@ mod explain;
 mod glyphs;
 mod grammar;
 mod hexdump;
+pub mod json;
 mod layout;
 mod lines;
 mod number;
@@ -25,6 +26,7 @@ pub use hexdump::Descriptors;
 use std::io;
 
 use crate::story::Told;
+use crate::tracer::event::Nanos;
 
 /// One way of showing the story.
 pub trait Output {
@@ -34,6 +36,6 @@ pub trait Output {
     /// Writes out what is buffered; to be called when there is nothing else to do.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// The trace is over: shows what is left to show, and flushes.
-    fn finish(&mut self) -> io::Result<()>;
+    /// The trace is over, so many ns after it began: shows what is left to show, and flushes.
+    fn finish(&mut self, end: Nanos) -> io::Result<()>;
 }

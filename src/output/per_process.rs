@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Output;
 use crate::story::{Told, What};
-use crate::tracer::event::Change;
+use crate::tracer::event::{Change, Nanos};
 
 /// Divides what is told among outputs by process. What is nobody's goes to the one made last.
 pub struct PerProcess<F> {
@@ -45,7 +45,7 @@ impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> Output for PerProcess<F
             && matches!(event.change, Change::Ended { process: true, .. })
             && let Some(mut output) = self.outputs.remove(&pid)
         {
-            output.finish()?;
+            output.finish(told.time)?;
         }
         Ok(())
     }
@@ -56,9 +56,9 @@ impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> Output for PerProcess<F
             .try_for_each(|output| output.flush())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, end: Nanos) -> io::Result<()> {
         self.outputs
             .values_mut()
-            .try_for_each(|output| output.finish())
+            .try_for_each(|output| output.finish(end))
     }
 }

@@ -140,7 +140,7 @@ impl<W: Write> Output for Summary<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _end: Nanos) -> io::Result<()> {
         self.out.write_all(self.table().as_bytes())?;
         self.out.flush()
     }

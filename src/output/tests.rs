@@ -50,7 +50,7 @@ fn play(
             output.show(&told).expect("a Vec takes all");
         }
     }
-    output.finish().expect("a Vec takes all");
+    output.finish(0).expect("a Vec takes all");
 }
 
 fn screen(steps: impl IntoIterator<Item = impl Into<Step>>, settings: Settings) -> String {

@@ -496,7 +496,7 @@ impl<W: Write> Output for Text<W> {
         self.out.flush()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn finish(&mut self, _end: Nanos) -> io::Result<()> {
         let rest = self.folded_rest + self.folded.drain().map(|(_, count)| count).sum::<u64>();
         if rest > 0 && self.settings.ends.successful {
             self.folded_rest = 0;

@@ -52,6 +52,7 @@ impl Act {
             call,
             descriptors: Vec::new(),
             released: Vec::new(),
+            captured: None,
         };
         Self { event }
     }

@@ -29,6 +29,22 @@ pub struct Limits {
     pub items: usize,
 }
 
+impl Limits {
+    /// All that is there.
+    pub const ALL: Self = Self {
+        data: usize::MAX,
+        items: usize::MAX,
+    };
+
+    /// Those that are tighter.
+    pub fn within(self, other: Self) -> Self {
+        Self {
+            data: self.data.min(other.data),
+            items: self.items.min(other.items),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -67,6 +83,11 @@ impl Entry {
         (self.row, self.raw) = (row, raw);
         self.before.clear();
         capture::keep(self, memory);
+    }
+
+    /// The entry of a call of which this was kept.
+    pub fn of(row: &'static Row, raw: Raw, before: Snapshot) -> Self {
+        Self { row, raw, before }
     }
 
     /// What stood behind its pointers before the call.

@@ -143,6 +143,29 @@ impl Snapshot {
         filled.find_map(within).unwrap_or(0..0)
     }
 
+    /// Each piece that was read: its address, how many bytes were wanted, and those that could be read.
+    pub fn pieces(&self) -> impl Iterator<Item = (u64, usize, &[u8])> {
+        let filled = self.pieces[..self.filled].iter();
+        filled.map(|piece| {
+            let read = &self.bytes[piece.at..piece.at + piece.read];
+            (piece.address, piece.len, read)
+        })
+    }
+
+    /// Adds a piece that was read elsewhere.
+    pub fn add(&mut self, address: u64, wanted: usize, bytes: &[u8]) {
+        let piece = Piece {
+            address,
+            len: wanted.max(bytes.len()),
+            at: self.bytes.len(),
+            read: bytes.len(),
+        };
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.truncate(self.filled);
+        self.pieces.push(piece);
+        self.filled += 1;
+    }
+
     /// Adds the copies of another behind its own, to be taken out again as a [part](Self::part); how much they are.
     pub fn append(&mut self, other: &Self) -> Extent {
         self.bytes.extend_from_slice(&other.bytes);
@@ -259,7 +282,11 @@ mod tests {
             snapshot.want(1_000_004, 20);
             assert!(snapshot.fill(&memory));
             snapshot.want(1_000_000 + 2 * CHUNK as u64, 200);
-            assert_eq!(snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 150, 1), []);
+            assert!(
+                snapshot
+                    .copied(1_000_000 + 2 * CHUNK as u64 + 150, 1)
+                    .is_empty()
+            );
             assert!(snapshot.fill(&memory));
             assert_eq!(snapshot.copied(1_000_000, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
             assert_eq!(snapshot.copied(1_000_003, 2), [3, 4]);
@@ -267,9 +294,12 @@ mod tests {
                 snapshot.copied(1_000_004, 9),
                 [4, 5, 6, 7, 8, 9, 10, 11, 12]
             );
-            assert_eq!(snapshot.copied(1_000_000, 9), [], "nobody asked for it");
-            assert_eq!(snapshot.copied(5, 8), []);
-            assert_eq!(snapshot.copied(u64::MAX, 1), []);
+            assert!(
+                snapshot.copied(1_000_000, 9).is_empty(),
+                "nobody asked for it"
+            );
+            assert!(snapshot.copied(5, 8).is_empty());
+            assert!(snapshot.copied(u64::MAX, 1).is_empty());
             assert_eq!(
                 snapshot.copied(1_000_010, LONG).len(),
                 2 * CHUNK + 90,
@@ -279,7 +309,11 @@ mod tests {
                 snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 95, 50).len(),
                 5
             );
-            assert_eq!(snapshot.copied(1_000_000 + 2 * CHUNK as u64 + 150, 50), []);
+            assert!(
+                snapshot
+                    .copied(1_000_000 + 2 * CHUNK as u64 + 150, 50)
+                    .is_empty()
+            );
             let mut buffer = [9; 3];
             assert_eq!(snapshot.read(1_000_005, &mut buffer), 3);
             assert_eq!(buffer, [5, 6, 7]);

@@ -1,7 +1,9 @@
 //! A call on its way, from its entry stop to the output's thread: in one box, which another call then takes.
 
+use std::fmt;
+
 use super::descriptors::Changes;
-use super::event::{CallEvent, Descriptor, Nanos, Socket, SocketId};
+use super::event::{CallEvent, Captured, Descriptor, Nanos, Socket, SocketId};
 use crate::syscall::{
     Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, add_arguments,
     capture, enter, finish, hides_descriptors, named_descriptors,
@@ -29,9 +31,9 @@ pub struct Calling {
     /// How it came back.
     pub outcome: Outcome,
     /// How much of it is told.
-    pub(super) limits: Limits,
+    pub limits: Limits,
     /// What stood behind its pointers when it came back.
-    pub(super) snapshot: Snapshot,
+    pub snapshot: Snapshot,
     /// Whether it has been reported as waiting.
     pub reported: bool,
     /// Whether a recorder saw it: the recorder's set of descriptors is up to date by itself.
@@ -44,8 +46,37 @@ pub struct Calling {
     pub changes: Changes,
     /// What its descriptors are, or were, that are no sockets.
     pub files: Vec<(i32, Descriptor)>,
-    /// The call as its entry tells it, where its exit cannot: execve.
-    pub early: Option<Call>,
+    /// Whether what stood behind its pointers was copied at its entry, since its exit cannot tell: execve.
+    pub early: bool,
+}
+
+/// How calls are told.
+pub struct Telling {
+    /// Whether a call's arguments are needed.
+    pub needed: Box<dyn Fn(&CallEvent) -> bool + Send>,
+    /// How much is decoded of what was copied.
+    pub limits: Limits,
+    /// How much of the copies comes along, for outputs that are to be read back; nothing where there are none.
+    pub captures: Option<Limits>,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        Self {
+            needed: Box::new(|_| true),
+            limits: Limits::ALL,
+            captures: None,
+        }
+    }
+}
+
+impl fmt::Debug for Telling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Telling")
+            .field("limits", &self.limits)
+            .field("captures", &self.captures)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Calling {
@@ -66,7 +97,7 @@ impl Calling {
             effects: Vec::new(),
             changes: Changes::default(),
             files: Vec::new(),
-            early: None,
+            early: false,
         }
     }
 
@@ -94,20 +125,27 @@ impl Calling {
         self.subject = None;
         self.changes.clear();
         self.files.clear();
-        self.early = None;
+        self.early = false;
     }
 
     /// Whether it can go together with others.
     pub fn is_bundled(&self) -> bool {
-        self.recorded && self.early.is_none() && self.files.is_empty() && self.is_lean()
+        self.recorded && !self.early && self.files.is_empty() && self.is_lean()
     }
 
     /// The call is over: copies what it points to.
     pub fn leave(&mut self, end: Nanos, outcome: Outcome, memory: &dyn Memory, limits: Limits) {
         (self.end, self.outcome, self.limits) = (end, outcome, limits);
-        if self.early.is_none() {
+        if !self.early {
             capture(&self.entry, outcome, memory, limits, &mut self.snapshot);
         }
+    }
+
+    /// Copies what it points to at its entry, in place of when it is over.
+    pub fn copy_early(&mut self, memory: &dyn Memory, limits: Limits) {
+        let outcome = Outcome::Unfinished;
+        capture(&self.entry, outcome, memory, limits, &mut self.snapshot);
+        self.early = true;
     }
 
     /// The call as far as its effects go: without its arguments, unless they tell of descriptors that no register names.
@@ -137,11 +175,7 @@ impl Calling {
     }
 
     /// The call, decoded where its arguments are `needed`, in the box of one that was told.
-    pub fn tell(
-        &mut self,
-        spare: Option<Box<CallEvent>>,
-        needed: &dyn Fn(&CallEvent) -> bool,
-    ) -> Box<CallEvent> {
+    pub fn tell(&mut self, spare: Option<Box<CallEvent>>, telling: &Telling) -> Box<CallEvent> {
         let mut event = spare.unwrap_or_else(|| {
             Box::new(CallEvent {
                 pid: 0,
@@ -151,6 +185,7 @@ impl Calling {
                 call: self.entry.bare(self.outcome),
                 descriptors: Vec::new(),
                 released: Vec::new(),
+                captured: None,
             })
         });
         (event.pid, event.tid) = (self.pid, self.tid);
@@ -166,15 +201,30 @@ impl Calling {
         (call.row, call.raw) = (self.entry.row, self.entry.raw);
         call.outcome = self.outcome;
         call.args.clear();
-        match self.early.take() {
-            Some(early) => call.args = early.args,
-            None if needed(&event) => {
-                let call = &mut event.call;
-                add_arguments(call, &self.entry, &self.snapshot, self.limits);
-            }
-            None => {}
+        if (telling.needed)(&event) {
+            let (call, limits) = (&mut event.call, self.limits.within(telling.limits));
+            add_arguments(call, &self.entry, &self.snapshot, limits);
         }
+        event.captured = telling.captures.map(|limits| self.captured(limits));
         event
+    }
+
+    /// The copies, as far as decoding within these limits needs them.
+    fn captured(&self, limits: Limits) -> Box<Captured> {
+        let limits = self.limits.within(limits);
+        let mut memory = Snapshot::default();
+        capture(
+            &self.entry,
+            self.outcome,
+            &self.snapshot,
+            limits,
+            &mut memory,
+        );
+        Box::new(Captured {
+            limits,
+            before: self.entry.before().clone(),
+            memory,
+        })
     }
 
     /// How many bytes of ours it takes beside itself.

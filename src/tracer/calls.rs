@@ -12,8 +12,7 @@ use super::procfs;
 use super::stopped::{Gone, Stopped};
 use super::tracees::{CallByCall, Doing};
 use crate::syscall::{
-    self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row,
-    add_effects, finish,
+    self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, add_effects,
 };
 
 /// The result of a call that restart_syscall(2) takes up again (include/linux/errno.h).
@@ -203,12 +202,7 @@ impl Engine {
             }
             // Its arguments are gone with the old program when it is over.
             Role::Engine => {
-                calling.early = Some(finish(
-                    &calling.entry,
-                    Outcome::Unfinished,
-                    &memory,
-                    self.config.limits,
-                ));
+                calling.copy_early(&memory, self.config.limits);
             }
             _ => {}
         }

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
+use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::Descriptors;
-use super::event::{CallEvent, Change, Event, Nanos, Notice, ProcessEvent, SocketId, Status};
+use super::event::{Change, Event, Nanos, Notice, ProcessEvent, SocketId, Status};
 use super::filter::RET_DATA;
 use super::outbox::{Held, Outbox};
 use super::places;
@@ -21,7 +22,7 @@ use super::start::{Clock, Config, Trace};
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{CallByCall, Doing, Process, Tracees};
 use super::turns::Turns;
-use crate::syscall::Call;
+use crate::syscall::{Entry, NoMemory, Outcome};
 use rustc_hash::FxHashMap;
 
 /// A call in flight is reported once it has blocked for so long.
@@ -157,7 +158,7 @@ impl Engine {
     fn begin(
         &mut self,
         stopped: Stopped,
-        execve: Option<Call>,
+        execve: Option<Entry>,
         inherited: Vec<(i32, SocketId, bool)>,
     ) {
         let pid = self.main;
@@ -174,17 +175,12 @@ impl Engine {
             thread.begun = true;
         }
         self.tell(pid, pid, Change::Started { parent: None, name }, None);
-        if let Some(call) = execve {
-            let event = CallEvent {
-                pid,
-                tid: pid,
-                start: 0,
-                end: self.now(),
-                call,
-                descriptors: Vec::new(),
-                released: Vec::new(),
-            };
-            self.outbox.send(Event::Call(Box::new(event)), None);
+        if let Some(entry) = execve {
+            let mut calling = Box::new(Calling::new(entry));
+            (calling.pid, calling.tid) = (pid, pid);
+            let outcome = Outcome::Value(0);
+            calling.leave(self.now(), outcome, &NoMemory, self.config.limits);
+            self.outbox.send_call(calling, None);
         }
         self.executed(stopped);
     }

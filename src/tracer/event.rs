@@ -2,7 +2,7 @@
 //!
 //! A call's event comes when the call is over, so events are ordered by end; `start` and `end` are the call's own times.
 
-use crate::syscall::{Call, Data};
+use crate::syscall::{Call, Data, Limits, Snapshot};
 
 /// Nanoseconds since the trace began, by CLOCK_MONOTONIC.
 pub type Nanos = u64;
@@ -41,6 +41,19 @@ pub struct CallEvent {
     pub descriptors: Vec<(i32, Descriptor)>,
     /// The sockets whose last descriptor in all traced processes went with this call.
     pub released: Vec<SocketId>,
+    /// What the call was decoded from, where that was asked for.
+    pub captured: Option<Box<Captured>>,
+}
+
+/// What stood behind the pointers of a call.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// How much was copied at most.
+    pub limits: Limits,
+    /// Before the call, what only its entry can tell.
+    pub before: Snapshot,
+    /// When it was over.
+    pub memory: Snapshot,
 }
 
 /// What a descriptor leads to.

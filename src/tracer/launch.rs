@@ -18,7 +18,7 @@ use super::memory::TraceeMemory;
 use super::program::{LaunchError, Program};
 use super::stopped::{Resume, Stop, Stopped, SyscallInfo, Waited, interrupt, seize, wait_for};
 use super::{abi, procfs};
-use crate::syscall::{self, Call, Limits, Outcome, Raw, enter, finish};
+use crate::syscall::{self, Entry, Raw, enter};
 
 /// The program at its first instruction.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ pub struct Launched {
     /// Whether the program runs with no_new_privs (prctl(2)), since it could not have got the filter otherwise.
     pub no_new_privs: bool,
     /// The execve by which it began, where it is to be told.
-    pub execve: Option<Call>,
+    pub execve: Option<Entry>,
 }
 
-/// Starts the program, traced, with `filter` where one is wanted and can be installed. Its own execve is decoded if `tells_execve`.
+/// Starts the program, traced, with `filter` where one is wanted and can be installed. Its own execve is kept if `tells_execve`.
 ///
 /// # Errors
 /// In a line: what failed, on what, and what to do next.
@@ -113,14 +113,14 @@ fn until_exec(
                 match stopped.try_syscall_info() {
                     Ok(SyscallInfo::Entry { arch, raw, .. }) => {
                         probed |= arch == abi::AUDIT_ARCH && raw.args[1..3] == PROBE;
-                        execve = tells_execve.then(|| call_of(child, raw)).flatten();
+                        execve = tells_execve.then(|| entry_of(child, raw)).flatten();
                     }
                     Ok(SyscallInfo::Seccomp { raw, data, .. }) if data == RET_DATA => {
                         if raw.args[1..3] == PROBE {
                             filtered = true;
                             no_new_privs = raw.args[3] != 0;
                         }
-                        execve = tells_execve.then(|| call_of(child, raw)).flatten();
+                        execve = tells_execve.then(|| entry_of(child, raw)).flatten();
                     }
                     Err(Errno::EIO | Errno::EINVAL) => {
                         return Err(LaunchError::Own(
@@ -153,20 +153,10 @@ fn until_exec(
     }
 }
 
-/// The execve that the child is about to make, as if it had succeeded: then its arguments are gone with the old program.
-fn call_of(child: i32, raw: Raw) -> Option<Call> {
+/// The execve that the child is about to make: when it is over, its arguments are gone with the old program.
+fn entry_of(child: i32, raw: Raw) -> Option<Entry> {
     let row = syscall::row(raw.number).filter(|row| row.number == Sysno::execve)?;
-    let memory = TraceeMemory::of(child);
-    let call = finish(
-        &enter(row, raw, &memory),
-        Outcome::Unfinished,
-        &memory,
-        Limits::default(),
-    );
-    Some(Call {
-        outcome: Outcome::Value(0),
-        ..call
-    })
+    Some(enter(row, raw, &TraceeMemory::of(child)))
 }
 
 fn exec_error(name: &OsString, report: &OwnedFd, status: Status) -> LaunchError {

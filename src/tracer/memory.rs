@@ -163,8 +163,8 @@ mod tests {
             assert_eq!(snapshot.copied(base + at, 8), [7; 8]);
         }
         assert_eq!(snapshot.copied(base + 4090, 16), [7; 6]);
-        assert_eq!(snapshot.copied(base + 5000, 4), []);
+        assert!(snapshot.copied(base + 5000, 4).is_empty());
         assert_eq!(snapshot.copied(base + 4000, 96), [7; 96]);
-        assert_eq!(snapshot.copied(u64::MAX - 3, 8), []);
+        assert!(snapshot.copied(u64::MAX - 3, 8).is_empty());
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::alarm::Alarm;
 use super::bundle::Bundle;
-use super::calling::Calling;
+use super::calling::{Calling, Telling};
 use super::event::{CallEvent, Event};
 use super::stopped::{Resume, Stopped};
 
@@ -61,7 +61,9 @@ impl Held {
 enum Parcel {
     /// A call that is over.
     Call(Box<Calling>),
-    /// Several.
+    /// A call that has blocked, and still does.
+    Waiting(Box<Calling>),
+    /// Several that are over.
     Bundle(Box<Bundle>),
     /// Anything else.
     Event(Box<Event>),
@@ -71,7 +73,7 @@ impl Parcel {
     /// How many bytes it takes beside itself.
     fn room(&self) -> usize {
         match self {
-            Self::Call(calling) => calling.room(),
+            Self::Call(calling) | Self::Waiting(calling) => calling.room(),
             Self::Bundle(bundle) => bundle.room(),
             Self::Event(_) => 0,
         }
@@ -81,7 +83,7 @@ impl Parcel {
     fn events(&self) -> u64 {
         match self {
             Self::Bundle(bundle) => bundle.len() as u64,
-            Self::Call(_) | Self::Event(_) => 1,
+            Self::Call(_) | Self::Waiting(_) | Self::Event(_) => 1,
         }
     }
 }
@@ -136,12 +138,27 @@ pub struct Inbox {
     undone: u64,
     progress: Arc<Progress>,
     alarm: Alarm,
-    /// Whether a call's arguments are needed.
-    needed: Box<dyn Fn(&CallEvent) -> bool + Send>,
+    telling: Telling,
+    /// Sees everything before it is told.
+    tap: Option<Tap>,
     /// The boxes of events that have been dealt with.
     #[expect(clippy::vec_box, reason = "they go on as boxes")]
     spare: Vec<Box<CallEvent>>,
 }
+
+/// What comes out of the queue, as the tracer saw it.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A call that is over.
+    Call(&'a Calling),
+    /// A call that has blocked.
+    Waiting(&'a Calling),
+    /// Anything else.
+    Event(&'a Event),
+}
+
+/// Something that sees everything.
+pub type Tap = Box<dyn FnMut(Seen<'_>) + Send>;
 
 /// Both ends of a queue. With `keep_step`, a thread waits until its event has been dealt with.
 pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
@@ -173,7 +190,8 @@ pub fn queue(keep_step: bool, alarm: Alarm) -> (Outbox, Inbox) {
             undone: 0,
             progress,
             alarm,
-            needed: Box::new(|_| true),
+            telling: Telling::default(),
+            tap: None,
             spare: Vec::new(),
         },
     )
@@ -198,6 +216,12 @@ impl Outbox {
         if self.bundle.is_full() {
             self.post_bundle();
         }
+    }
+
+    /// Sends a call that has blocked.
+    pub fn send_waiting(&mut self, calling: Box<Calling>) {
+        self.post_bundle();
+        self.post(Parcel::Waiting(calling), None);
     }
 
     /// Sends the calls that wait for others.
@@ -363,10 +387,22 @@ impl Outbox {
 }
 
 impl Inbox {
-    /// Only calls whose arguments are `needed` come with them.
-    pub fn needing(mut self, needed: impl Fn(&CallEvent) -> bool + Send + 'static) -> Self {
-        self.needed = Box::new(needed);
+    /// Calls are told that way.
+    pub fn telling(mut self, telling: Telling) -> Self {
+        self.telling = telling;
         self
+    }
+
+    /// Everything is shown to `tap`, before it is told.
+    pub fn tapped(mut self, tap: Option<Tap>) -> Self {
+        self.tap = tap;
+        self
+    }
+
+    fn see(&mut self, seen: Seen<'_>) {
+        if let Some(tap) = &mut self.tap {
+            tap(seen);
+        }
     }
 
     /// Takes the box of an event that has been dealt with, for another.
@@ -412,13 +448,21 @@ impl Inbox {
         let room = parcel.room();
         self.progress.bytes.fetch_sub(room, Ordering::SeqCst);
         match parcel {
-            Parcel::Event(event) => Some(*event),
+            Parcel::Event(event) => {
+                self.see(Seen::Event(&event));
+                Some(*event)
+            }
             Parcel::Bundle(bundle) => {
                 self.bundle = Some(bundle);
                 self.next_bundled()
             }
+            Parcel::Waiting(mut calling) => {
+                self.see(Seen::Waiting(&calling));
+                Some(Event::Waiting(calling.tell(None, &self.telling)))
+            }
             Parcel::Call(mut calling) => {
-                let event = calling.tell(self.spare.pop(), &self.needed);
+                self.see(Seen::Call(&calling));
+                let event = calling.tell(self.spare.pop(), &self.telling);
                 if calling.is_lean() {
                     // Where there are enough, it is dropped.
                     let _ = self.returns.try_send(calling);
@@ -432,7 +476,12 @@ impl Inbox {
     fn next_bundled(&mut self) -> Option<Event> {
         let bundle = self.bundle.as_mut()?;
         let calling = bundle.next(&mut self.bundled);
-        let event = calling.map(|calling| calling.tell(self.spare.pop(), &self.needed));
+        let event = calling.map(|calling| {
+            if let Some(tap) = &mut self.tap {
+                tap(Seen::Call(calling));
+            }
+            calling.tell(self.spare.pop(), &self.telling)
+        });
         if bundle.is_told()
             && let Some(mut bundle) = self.bundle.take()
         {

@@ -11,7 +11,7 @@ use super::launch::launch;
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::stopped::Stopped;
-use crate::syscall::{Call, Limits, Selection};
+use crate::syscall::{Entry, Limits, Selection};
 
 /// How calls are made to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub struct Trace {
     pub(super) stopped: Stopped,
     start: Instant,
     pub(super) decoy: Option<Decoy>,
-    pub(super) execve: Option<Call>,
+    pub(super) execve: Option<Entry>,
     /// What the start filter covers.
     pub(super) coverage: Coverage,
     /// Whether the program may install filters as long as it keeps its privilege only.

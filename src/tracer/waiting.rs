@@ -2,10 +2,10 @@
 
 use super::calling::Calling;
 use super::engine::{Engine, PATIENCE};
-use super::event::{CallEvent, Descriptor, Event, Socket};
+use super::event::Socket;
 use super::memory::TraceeMemory;
 use super::tracees::Doing;
-use crate::syscall::{Outcome, finish};
+use crate::syscall::Outcome;
 
 impl Engine {
     /// Reports the calls that have blocked for a while. They are looked at without being stopped.
@@ -21,55 +21,31 @@ impl Engine {
                 && u128::from(now.saturating_sub(calling.start)) >= PATIENCE.as_nanos()
             {
                 calling.reported = true;
-                let limits = self.config.limits;
-                let call = finish(
-                    &calling.entry,
-                    Outcome::Unfinished,
-                    &TraceeMemory::of(*tid),
-                    limits,
-                );
-                let mut sockets: Vec<(i32, Socket)> = calling.subject.into_iter().collect();
-                calling.each_descriptor(&call, |fd| {
-                    if calling.subject.is_none_or(|(subject, _)| subject != fd) {
-                        let socket = self.descriptors.socket(thread.table, fd);
-                        sockets.extend(socket.map(|socket| (fd, socket)));
-                    }
-                });
-                waiting.push((thread.pid, *tid, calling.start, call, sockets));
+                waiting.push((*tid, calling.start, calling.entry.clone(), calling.subject));
             }
         }
-        let limits = self.config.limits;
-        for (tid, start, entry) in self.recorded_waiting(now) {
+        let recorded = self.recorded_waiting(now).into_iter();
+        waiting.extend(recorded.map(|(tid, start, entry)| (tid, start, entry, None)));
+        waiting.sort_by_key(|(_, start, ..)| *start);
+        for (tid, start, entry, subject) in waiting {
             let Some(thread) = self.tracees.threads.get(&tid) else {
                 continue;
             };
-            let calling = Calling::new(entry);
+            let mut calling = Box::new(Calling::new(entry));
+            (calling.pid, calling.tid, calling.start) = (thread.pid, tid, start);
             let memory = TraceeMemory::of(tid);
-            let call = finish(&calling.entry, Outcome::Unfinished, &memory, limits);
-            let mut sockets: Vec<(i32, Socket)> = Vec::new();
-            calling.each_descriptor(&call, |fd| {
-                let socket = self.descriptors.socket(thread.table, fd);
-                sockets.extend(socket.map(|socket| (fd, socket)));
+            calling.leave(now, Outcome::Unfinished, &memory, self.config.limits);
+            let outline = calling.outline();
+            let mut sockets: Vec<(i32, Socket)> = subject.into_iter().collect();
+            calling.each_descriptor(&outline, |fd| {
+                if subject.is_none_or(|(subject, _)| subject != fd) {
+                    let socket = self.descriptors.socket(thread.table, fd);
+                    sockets.extend(socket.map(|socket| (fd, socket)));
+                }
             });
-            waiting.push((thread.pid, tid, start, call, sockets));
-        }
-        waiting.sort_by_key(|(_, _, start, ..)| *start);
-        for (pid, tid, start, call, sockets) in waiting {
-            if self.wanted(pid, &call, !sockets.is_empty()) {
-                let descriptors = sockets
-                    .into_iter()
-                    .map(|(fd, socket)| (fd, Descriptor::Socket(socket)))
-                    .collect();
-                let event = CallEvent {
-                    pid,
-                    tid,
-                    start,
-                    end: now,
-                    call,
-                    descriptors,
-                    released: Vec::new(),
-                };
-                self.outbox.send(Event::Waiting(Box::new(event)), None);
+            if self.wanted(thread.pid, &outline, !sockets.is_empty()) {
+                calling.changes.sockets = sockets;
+                self.outbox.send_waiting(calling);
             }
         }
     }

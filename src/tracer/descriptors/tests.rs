@@ -110,11 +110,8 @@ fn dup_over_a_socket_releases_it_unless_it_is_the_same() {
     all.apply(table, &[opens(3, SOCKET), opens(4, SOCKET)], &look);
     let changes = all.apply(table, &[opens(4, Origin::Same(3))], &look);
     assert_eq!(changes.released, [1004]);
-    assert_eq!(
-        all.apply(table, &[opens(4, Origin::Same(3))], &look)
-            .released,
-        []
-    );
+    let changes = all.apply(table, &[opens(4, Origin::Same(3))], &look);
+    assert!(changes.released.is_empty());
     let changes = all.apply(
         table,
         &[
@@ -184,7 +181,7 @@ fn a_table_becomes_what_the_kernel_says() {
     all.resync(child, vec![(4, 1004, false), (5, 1003, true)]);
     let ids = [3, 4, 5].map(|fd| all.socket(child, fd).map(|socket| socket.id));
     assert_eq!(ids, [None, Some(1004), Some(1003)]);
-    assert_eq!(all.leave(child), []);
+    assert!(all.leave(child).is_empty());
 }
 
 #[test]

@@ -1,16 +1,24 @@
 //! Where the trace goes: standard error, a file, or another program's standard input.
 
-use std::ffi::OsString;
+mod codec;
+mod command;
+mod pattern;
+mod sink;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
 
 use nix::unistd::{AccessFlags, access};
 
+pub use codec::{Codec, FileIdentity, open_input};
+pub use pattern::NameFacts;
+pub use sink::{Sink, Written};
+
 use crate::cli;
+use command::Piped;
 
 /// How many bytes of a trace are written to a file at once, where there are as many.
 const BUFFER: usize = 1 << 16;
@@ -23,7 +31,7 @@ pub enum Place {
     /// A file.
     File(BufWriter<File>),
     /// The standard input of a command, which is waited for at the end.
-    Command(Option<BufWriter<ChildStdin>>, Child),
+    Command(Piped),
     /// Files of each process's own, which are opened one by one (`-ff`): nothing is written here.
     Separate,
 }
@@ -32,8 +40,8 @@ impl Place {
     /// Opens the place that the command line names. Of the files of `-ff`, which [`file()`] opens, only the folder is looked for.
     ///
     /// # Errors
-    /// One line that says what could not be opened, and why.
-    pub fn open(destination: &cli::Destination) -> Result<Self, String> {
+    /// One line that says what could not be opened, and why: it may be one of the `inputs`, which must not be lost.
+    pub fn open(destination: &cli::Destination, inputs: &[FileIdentity]) -> Result<Self, String> {
         match destination {
             cli::Destination::StandardError => Ok(Self::StandardError(io::stderr())),
             cli::Destination::File {
@@ -41,23 +49,12 @@ impl Place {
                 per_process: true,
                 ..
             } => folder(path).map(|()| Self::Separate),
-            cli::Destination::File { path, append, .. } => file(path, *append).map(Self::File),
-            cli::Destination::Command(command) => Self::command(command),
+            cli::Destination::File {
+                path, append: true, ..
+            } => open(path, true, inputs).map(Self::File),
+            cli::Destination::File { path, .. } => new_file(path, inputs).map(Self::File),
+            cli::Destination::Command(command) => Piped::start(command).map(Self::Command),
         }
-    }
-
-    fn command(command: &OsString) -> Result<Self, String> {
-        // Ctrl-C is for the program: whoever reads the trace is to see its end.
-        let mut script = OsString::from("trap '' INT QUIT\n");
-        script.push(command);
-        let mut child = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(script)
-            .stdin(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot run {}: {error}", command.display()))?;
-        let input = child.stdin.take().map(BufWriter::new);
-        Ok(Self::Command(input, child))
     }
 
     /// Its descriptor, to ask whether it is a terminal.
@@ -65,7 +62,7 @@ impl Place {
         match self {
             Self::StandardError(stderr) => Some(stderr.as_fd()),
             Self::File(file) => Some(file.get_ref().as_fd()),
-            Self::Command(..) | Self::Separate => None,
+            Self::Command(_) | Self::Separate => None,
         }
     }
 }
@@ -75,17 +72,50 @@ impl Place {
 /// # Errors
 /// One line that says which file, and why.
 pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
+    match append {
+        true => open(path, append, &[]),
+        false => new_file(path, &[]),
+    }
+}
+
+/// The same, emptied, unless it is one of the `inputs`.
+fn new_file(path: &Path, inputs: &[FileIdentity]) -> Result<BufWriter<File>, String> {
+    let file = open(path, false, inputs)?;
+    // What is no file that could be emptied (a pipe, a device) need not be.
+    let empties = file.get_ref().metadata().is_ok_and(|about| about.is_file());
+    if empties && let Err(error) = file.get_ref().set_len(0) {
+        return Err(cannot_write(path, error));
+    }
+    Ok(file)
+}
+
+fn open(path: &Path, append: bool, inputs: &[FileIdentity]) -> Result<BufWriter<File>, String> {
     let mut options = OpenOptions::new();
     options
         .write(true)
         .create(true)
         .mode(0o600)
         .append(append)
-        .truncate(!append);
-    options
+        .truncate(false);
+    let file = options
         .open(path)
-        .map(|file| BufWriter::with_capacity(BUFFER, file))
-        .map_err(|error| cannot_write(path, error))
+        .map_err(|error| cannot_write(path, error))?;
+    match FileIdentity::of(&file) {
+        Ok(identity) if inputs.contains(&identity) => Err(format!(
+            "cannot write the trace to {}: it is the trace that is being read",
+            path.display()
+        )),
+        _ => Ok(BufWriter::with_capacity(BUFFER, file)),
+    }
+}
+
+/// The place that the command line names, for messages.
+pub fn name(destination: &cli::Destination) -> String {
+    match destination {
+        cli::Destination::StandardError => "standard error".to_owned(),
+        cli::Destination::File { path, .. } => path.display().to_string(),
+        cli::Destination::Command(command) => command.display().to_string(),
+    }
 }
 
 /// Whether files can be made where such a path leads.
@@ -114,8 +144,7 @@ impl Write for Place {
         match self {
             Self::StandardError(stderr) => stderr.write(bytes),
             Self::File(file) => file.write(bytes),
-            Self::Command(Some(input), _) => input.write(bytes),
-            Self::Command(None, _) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Command(piped) => piped.write(bytes),
             Self::Separate => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -124,18 +153,8 @@ impl Write for Place {
         match self {
             Self::StandardError(stderr) => stderr.flush(),
             Self::File(file) => file.flush(),
-            Self::Command(Some(input), _) => input.flush(),
-            Self::Command(None, _) | Self::Separate => Ok(()),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Self::Command(input, child) = self {
-            // The command sees the end of its input, and may still have something to write.
-            drop(input.take());
-            let _reaped_elsewhere = child.wait();
+            Self::Command(piped) => piped.flush(),
+            Self::Separate => Ok(()),
         }
     }
 }

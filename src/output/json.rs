@@ -1,0 +1,417 @@
+//! The trace as data (`--json`): a line of JSON for each thing told, with what it was decoded from. The lines stand in [`crate::record`].
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Output;
+use super::settings::Ends;
+use crate::record::{
+    Address, Bytes, CallLine, ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NoticeLine,
+    ProcessLine, ProgramEnd, Writer, inode,
+};
+use crate::story::bytes::{direction, moved};
+use crate::story::{Conversation, Ending, Farewell, Fate, Meaning, Part, Side, Told, What};
+use crate::syscall::names::socket::{FAMILY, TYPE};
+use crate::syscall::{Arg, Outcome, Value, errno};
+use crate::tracer::event::{CallEvent, Change, Nanos};
+
+/// A place that may go on in another file.
+pub trait Rolls: Write {
+    /// Goes on in another file where it is time for one: then that needs a header.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    fn roll(&mut self) -> io::Result<bool>;
+}
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The first line.
+    pub header: HeaderLine<'static>,
+    /// How many bytes of a call's data are written.
+    pub data: usize,
+    /// The calls that are shown, by their end (`-z`, `-Z`, `-e status=`).
+    pub ends: Ends,
+    /// The signals that are shown; all, where nothing is said.
+    pub signals: Option<BTreeSet<i32>>,
+    /// The types of lines that are written beside the header (`--json-types`); all, where nothing is said.
+    pub types: Option<BTreeSet<String>>,
+}
+
+/// Writes lines of JSON.
+pub struct JsonLines<W> {
+    writer: Writer<W>,
+    settings: Settings,
+    run: Rc<str>,
+    begun: bool,
+    part: u32,
+    calls: u64,
+    program: ProgramEnd,
+}
+
+impl<W: Rolls> JsonLines<W> {
+    /// Lines to be written there.
+    pub fn new(out: W, settings: Settings) -> Self {
+        Self {
+            writer: Writer::new(out),
+            run: Rc::from(&*settings.header.run),
+            settings,
+            begun: false,
+            part: 0,
+            calls: 0,
+            program: ProgramEnd::default(),
+        }
+    }
+
+    fn wants(&self, kind: &str) -> bool {
+        let types = self.settings.types.as_ref();
+        types.is_none_or(|types| types.contains(kind))
+    }
+
+    /// Writes a line of that type if it is wanted; all but the first go on in another file where that is due.
+    fn write<'a>(
+        &mut self,
+        kind: &str,
+        line: impl FnOnce(Option<&'a str>) -> Line<'a>,
+        run: &'a str,
+    ) -> io::Result<()> {
+        if !self.wants(kind) {
+            return Ok(());
+        }
+        self.begin()?;
+        self.writer.write(&line(Some(run)))
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if self.begun {
+            if !self.writer.place().roll()? {
+                return Ok(());
+            }
+            self.part += 1;
+            self.settings.header.part = Some(self.part);
+        }
+        self.begun = true;
+        self.writer.header(&self.settings.header)
+    }
+
+    fn call(&mut self, told: &Told, event: &CallEvent, kind: &str, run: &str) -> io::Result<()> {
+        let ends = self.settings.ends;
+        let shown = match event.call.outcome {
+            _ if kind == "waiting" => true,
+            Outcome::Value(_) => ends.successful,
+            Outcome::Error(_) => ends.failed,
+            Outcome::Unfinished => ends.unfinished,
+        };
+        if !shown {
+            return Ok(());
+        }
+        let call = &event.call;
+        let number = (kind == "call").then(|| {
+            self.calls += 1;
+            self.calls
+        });
+        let moves = direction(event).is_some();
+        let payload = if moves { call.payload() } else { Vec::new() };
+        let bytes = payload_of(&payload, self.settings.data);
+        let text = std::str::from_utf8(&bytes);
+        let length = payload.iter().map(|piece| piece.len).sum::<u64>();
+        let has_data = !payload.is_empty();
+        let line = CallLine {
+            number,
+            process: told.who.as_ref().map(|who| &*who.name),
+            duration: Some(event.end.saturating_sub(event.start)),
+            call: Some(call.name()),
+            fd: call.descriptor(),
+            conversation: told.conversation.as_ref().map(|it| it.number),
+            stage: told.stage.map(|stage| stage.word()),
+            error: call.outcome.errno().and_then(errno::name),
+            importance: Some(importance(told)),
+            folded: told.folds.then_some(true),
+            meaning: told.meaning.as_ref().map(meaning),
+            waited: told.took,
+            after: told.after,
+            address: call.address().map(Address::from).unwrap_or_default(),
+            bytes: (moves && call.outcome.value().is_some()).then(|| moved(event)),
+            data: text.ok().filter(|_| has_data),
+            data_base64: text.is_err().then(|| Bytes(bytes.as_slice().into())),
+            data_length: has_data.then_some(length),
+            args: Some(arguments(&call.args)),
+            ..CallLine::told(event)
+        };
+        let tag = if kind == "call" {
+            Line::Call
+        } else {
+            Line::Waiting
+        };
+        self.write(kind, |run| tag(Box::new(CallLine { run, ..line })), run)
+    }
+
+    fn moment(&mut self, told: &Told, kind: &str, errno: Option<i32>, run: &str) -> io::Result<()> {
+        let peer = told.conversation.as_ref().and_then(|it| it.peer.as_ref());
+        let waited = match &told.meaning {
+            Some(Meaning::StillWaiting { elapsed, .. }) => Some(*elapsed),
+            _ => told.took,
+        };
+        let line = MomentLine {
+            run: None,
+            time: told.time,
+            pid: told.who.as_ref().map(|who| who.pid),
+            tid: told.who.as_ref().map(|who| who.tid),
+            conversation: told.conversation.as_ref().map(|it| it.number),
+            errno,
+            error: errno.and_then(errno::name),
+            waited,
+            address: peer.map(Address::from).unwrap_or_default(),
+        };
+        let tag = if kind == "connected" {
+            Line::Connected
+        } else {
+            Line::StillWaiting
+        };
+        self.write(kind, |run| tag(MomentLine { run, ..line }), run)
+    }
+
+    fn show_line(&mut self, told: &Told, run: &str) -> io::Result<()> {
+        match &told.what {
+            What::Call(event) => self.call(told, event, "call", run)?,
+            What::Waiting(event) => self.call(told, event, "waiting", run)?,
+            What::StillWaiting => self.moment(told, "still-waiting", None, run)?,
+            What::Connected => self.moment(told, "connected", None, run)?,
+            What::NotConnected(errno) => self.moment(told, "connected", Some(*errno), run)?,
+            What::Process(event) => {
+                self.program.see(event);
+                let hidden = match (&event.change, &self.settings.signals) {
+                    (Change::Signal { signal, .. }, Some(shown)) => !shown.contains(signal),
+                    _ => false,
+                };
+                if !hidden {
+                    let line = ProcessLine::from(&**event);
+                    let line = |run| Line::Process(Box::new(ProcessLine { run, ..line }));
+                    self.write("process", line, run)?;
+                }
+            }
+            What::Notice(notice) => {
+                if let Some(line) = NoticeLine::of(notice) {
+                    let line = |run| Line::Notice(NoticeLine { run, ..line });
+                    self.write("notice", line, run)?;
+                }
+            }
+            // The conversation's own line says it.
+            What::Ended(_) | What::Runs(_) => {}
+        }
+        if let (Some(conversation), Some(Meaning::Farewell(farewell))) =
+            (&told.conversation, &told.meaning)
+        {
+            let line = conversation_line(told, conversation, farewell);
+            let line = |run| Line::Conversation(Box::new(ConversationLine { run, ..line }));
+            self.write("conversation", line, run)?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Rolls> Output for JsonLines<W> {
+    fn show(&mut self, told: &Told) -> io::Result<()> {
+        let run = Rc::clone(&self.run);
+        self.show_line(told, &run)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.begun {
+            self.begin()?;
+        }
+        self.writer.place().flush()
+    }
+
+    fn finish(&mut self, end: Nanos) -> io::Result<()> {
+        let run = Rc::clone(&self.run);
+        // As the header, it is there whatever types are: without it a trace was cut off.
+        self.begin()?;
+        self.writer.exit(ExitLine {
+            run: Some(&run),
+            ..self.program.exit_line(end)
+        })?;
+        self.flush()
+    }
+}
+
+fn importance(told: &Told) -> &'static str {
+    match told.importance {
+        crate::story::Importance::Ordinary => "ordinary",
+        crate::story::Importance::Expected => "expected",
+        crate::story::Importance::Error => "error",
+    }
+}
+
+/// The first bytes of all data of a call.
+fn payload_of(payload: &[&crate::syscall::Data], most: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for piece in payload {
+        let room = most.saturating_sub(bytes.len());
+        bytes.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
+        if piece.len > piece.bytes.len() as u64 {
+            break;
+        }
+    }
+    // A character that the cut goes through is left out, so that text stays text.
+    if let Err(error) = std::str::from_utf8(&bytes)
+        && error.error_len().is_none()
+        && bytes.len() == most
+    {
+        bytes.truncate(error.valid_up_to());
+    }
+    bytes
+}
+
+/// The arguments by their names.
+fn arguments(args: &[Arg]) -> Json {
+    let args = args.iter();
+    Json::Object(
+        args.map(|arg| (arg.name.to_owned(), value(&arg.value)))
+            .collect(),
+    )
+}
+
+/// A value: numbers as numbers, constants and flags by their names, addresses of memory in base 16.
+fn value(value_of: &Value) -> Json {
+    match value_of {
+        Value::Fd(fd) => json!(fd),
+        Value::Int(number) => json!(number),
+        Value::Unsigned(number) => json!(number),
+        Value::Hex(number) | Value::Pointer(number) => json!(format!("{number:#x}")),
+        Value::Octal(number) => json!(format!("{number:#o}")),
+        Value::Const(names, number) => match names.get(*number) {
+            Some(name) => json!(name),
+            None => json!(number.to_string()),
+        },
+        Value::Flags(names, bits) => {
+            let (known, rest) = names.flags(*bits);
+            let rest = (rest != 0 || known.is_empty()).then(|| format!("{rest:#x}"));
+            let mut text = known.join("|");
+            if let Some(rest) = rest {
+                if !text.is_empty() {
+                    text.push('|');
+                }
+                text.push_str(&rest);
+            }
+            json!(text)
+        }
+        Value::Address(address) => {
+            serde_json::to_value(Address::from(&**address)).unwrap_or_default()
+        }
+        // The bytes stand in `data`.
+        Value::Data(data) => json!({ "length": data.len }),
+        Value::Text(data) => json!(String::from_utf8_lossy(&data.bytes)),
+        Value::List { items, .. } => items.iter().map(value).collect(),
+        Value::Struct(fields) => fields
+            .iter()
+            .map(|(name, field)| ((*name).to_owned(), value(field)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Value::Changed(before, after) => json!({ "before": value(before), "after": value(after) }),
+        Value::Wrapped(_, inner) => value(inner),
+    }
+}
+
+/// What something means, in a word; what has gone wrong, in words.
+fn meaning(meaning: &Meaning) -> Cow<'static, str> {
+    Cow::Borrowed(match meaning {
+        Meaning::Trouble(words) => words,
+        Meaning::SetsPeer => "sets-peer",
+        Meaning::ForgetsPeer => "forgets-peer",
+        Meaning::EveryAddress => "every-address",
+        Meaning::ThisMachine => "this-machine",
+        Meaning::KernelPicksPort => "kernel-picks-port",
+        Meaning::WaitingForPeers => "waiting-for-peers",
+        Meaning::Accepted { .. } => "accepted",
+        Meaning::Joined(..) => "joined",
+        Meaning::Part { .. } => "part",
+        Meaning::Cut { .. } => "cut",
+        Meaning::Peeked => "peeked",
+        Meaning::PeerEnded => "peer-ended",
+        Meaning::ShutSend => "shut-send",
+        Meaning::ShutReceive => "shut-receive",
+        Meaning::ShutBoth => "shut-both",
+        Meaning::Connection { .. } => "connection",
+        Meaning::Farewell(_) => "farewell",
+        Meaning::OpenElsewhere => "open-elsewhere",
+        Meaning::SeveralEnded(_) => "several-ended",
+        Meaning::WaitsFor(_) => "waits",
+        Meaning::StillWaiting { .. } => "still-waiting",
+        Meaning::TimedOut(_) => "timed-out",
+        Meaning::Interrupted => "interrupted",
+        Meaning::GivenUp => "given-up",
+    })
+}
+
+fn conversation_line<'a>(
+    told: &'a Told,
+    conversation: &'a Conversation,
+    farewell: &Farewell,
+) -> ConversationLine<'a> {
+    let local = conversation
+        .local
+        .as_ref()
+        .map(Address::from)
+        .unwrap_or_default();
+    let peer = conversation
+        .peer
+        .as_ref()
+        .map(Address::from)
+        .unwrap_or_default();
+    let kind = conversation.socket.kind;
+    let (fate, accepted) = match farewell.fate {
+        Fate::Carried => ("carried", None),
+        Fate::Listened(peers) => ("listened", Some(peers)),
+        Fate::NeverConnected => ("never-connected", None),
+        Fate::Unused => ("unused", None),
+        Fate::Open => ("open", None),
+    };
+    ConversationLine {
+        run: None,
+        conversation: conversation.number,
+        pid: told.who.as_ref().map(|who| who.pid),
+        process: told.who.as_ref().map(|who| &*who.name),
+        inode: inode(conversation.socket.id),
+        family: kind.and_then(|(family, ..)| FAMILY.get(family as u64)),
+        kind: kind.and_then(|(_, kind, _)| TYPE.get(kind as u64)),
+        part: match conversation.part {
+            Part::Open => "open",
+            Part::Listener(_) => "listener",
+            Part::Accepted => "accepted",
+            Part::Connector => "connector",
+            Part::Pair => "pair",
+        },
+        local_ip: local.ip,
+        local_port: local.port,
+        local_path: local.path,
+        peer_ip: peer.ip,
+        peer_port: peer.port,
+        peer_path: peer.path,
+        start: conversation.born,
+        end: match &told.what {
+            What::Call(event) => event.end,
+            _ => told.time,
+        },
+        sent: farewell.out,
+        received: farewell.received,
+        ended: match &told.what {
+            What::Ended(Ending::Exit) => "exit",
+            What::Ended(Ending::Exec) => "exec",
+            What::Ended(Ending::StillOpen) => "left-open",
+            _ => "closed",
+        },
+        closed_first: farewell.first.map(|side| match side {
+            Side::Us => "us",
+            Side::Peer => "peer",
+            Side::PeerByReset => "reset",
+        }),
+        fate,
+        accepted,
+    }
+}

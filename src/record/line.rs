@@ -1,0 +1,328 @@
+//! The lines of a trace other than those of calls and processes. Within a version fields are added, never renamed or taken away.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::call::Address;
+use super::{CallLine, ProcessLine};
+use crate::tracer::event::Notice;
+
+/// The version of the lines.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Line<'a> {
+    /// The first line.
+    Header(Box<HeaderLine<'a>>),
+    /// A call is over.
+    Call(Box<CallLine<'a>>),
+    /// A call has blocked for a while, and still does.
+    Waiting(Box<CallLine<'a>>),
+    /// Something became of a process or thread.
+    Process(Box<ProcessLine<'a>>),
+    /// Something about the tracing itself.
+    Notice(NoticeLine<'a>),
+    /// A handshake that connect(2) had left to the kernel has ended.
+    Connected(MomentLine<'a>),
+    /// An answer is still waited for.
+    StillWaiting(MomentLine<'a>),
+    /// A conversation is over, or the trace is and left it open.
+    Conversation(Box<ConversationLine<'a>>),
+    /// In a record: the story was asked what is still waited for.
+    Tick(TickLine),
+    /// The trace is over.
+    Exit(ExitLine<'a>),
+}
+
+/// What the trace is of.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HeaderLine<'a> {
+    /// The version of the lines.
+    pub version: u32,
+    /// What the lines are: a record (what the tracer saw) or a trace (what the story tells).
+    #[serde(default)]
+    pub content: Cow<'a, str>,
+    /// The version of sockstrace that wrote them.
+    #[serde(default)]
+    pub sockstrace: Cow<'a, str>,
+    /// This run, unlike any other.
+    #[serde(default)]
+    pub run: Cow<'a, str>,
+    /// When the trace began: seconds since 1970-01-01 UTC.
+    #[serde(default)]
+    pub unix_seconds: i64,
+    /// And nanoseconds.
+    #[serde(default)]
+    pub unix_nanos: u32,
+    /// The program and its arguments; what is no UTF-8 is replaced.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The program's process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// The machine's name (uname(2)).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The machine's present boot (/proc/sys/kernel/random/boot_id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// The container, where the control group's name tells one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// What `--label` says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The options that leave something out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
+    /// Whether stages are explained, as in `--demo`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explains: bool,
+    /// Which file of several it is, by `--rotate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u32>,
+}
+
+impl HeaderLine<'_> {
+    /// The same, apart from the line that it was read from.
+    pub fn into_owned(self) -> HeaderLine<'static> {
+        HeaderLine {
+            content: self.content.into_owned().into(),
+            sockstrace: self.sockstrace.into_owned().into(),
+            run: self.run.into_owned().into(),
+            ..self
+        }
+    }
+}
+
+/// Something about the tracing itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NoticeLine<'a> {
+    /// The run that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub run: Option<&'a str>,
+    /// What: io-uring, privilege-lost, waiting-for or text.
+    pub notice: Cow<'a, str>,
+    /// io-uring, privilege-lost: the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// io-uring: when, in ns since the trace began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<u64>,
+    /// io-uring: whether `--no-io-uring` refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<bool>,
+    /// privilege-lost: the program's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Cow<'a, str>>,
+    /// waiting-for: the program's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Cow<'a, str>>,
+    /// waiting-for: who is waited for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ChildLine<'a>>,
+    /// text: the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Cow<'a, str>>,
+}
+
+/// A process that is waited for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ChildLine<'a> {
+    /// Its number.
+    pub pid: i32,
+    /// Its name.
+    pub name: Cow<'a, str>,
+}
+
+/// A moment of a conversation that is no call.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MomentLine<'a> {
+    /// The run that it belongs to.
+    pub run: Option<&'a str>,
+    /// When, in ns since the trace began.
+    pub time: u64,
+    /// The process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// The thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tid: Option<i32>,
+    /// The conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<u64>,
+    /// Why the handshake failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errno: Option<i32>,
+    /// The name of that (errno(3)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    /// How long it took, or has taken so far, in ns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited: Option<u64>,
+    /// The other end's.
+    #[serde(flatten)]
+    pub address: Address<'a>,
+}
+
+/// A conversation at its end.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ConversationLine<'a> {
+    /// The run that it belongs to.
+    pub run: Option<&'a str>,
+    /// Its number in the trace.
+    pub conversation: u64,
+    /// The process that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// The name of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<&'a str>,
+    /// The socket's inode.
+    pub inode: i64,
+    /// AF_*.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub family: Option<&'a str>,
+    /// SOCK_*.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'a str>,
+    /// What it was there for: connector, listener, accepted, pair or open.
+    pub part: &'a str,
+    /// Our end's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_ip: Option<String>,
+    /// Our end's port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_port: Option<u32>,
+    /// Our end's name, of a UNIX socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_path: Option<String>,
+    /// The peer's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_ip: Option<String>,
+    /// The peer's port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_port: Option<u32>,
+    /// The peer's name, of a UNIX socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_path: Option<String>,
+    /// When it was made, in ns since the trace began, where that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// When it ended, or the trace did, in ns since the trace began.
+    pub end: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+    /// How it ended: closed, exit (its last process did), exec (closed by it), left-open.
+    pub ended: &'a str,
+    /// Who closed first, where the calls prove it: us, peer, or reset (the peer, by a reset).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_first: Option<&'a str>,
+    /// What it came to: carried, listened, never-connected, unused or open.
+    pub fate: &'a str,
+    /// Of a listener: how many peers it let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<u64>,
+}
+
+/// The story was asked what is still waited for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct TickLine {
+    /// When, in ns since the trace began.
+    pub time: u64,
+}
+
+/// The trace is over.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ExitLine<'a> {
+    /// The run that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub run: Option<&'a str>,
+    /// When, in ns since the trace began.
+    pub time: u64,
+    /// The program's exit status, where no signal killed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_status: Option<i32>,
+    /// The signal that killed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+}
+
+impl<'a> NoticeLine<'a> {
+    /// The line of a notice; none for what is said of the engine, which is no part of a trace.
+    pub fn of(notice: &'a Notice) -> Option<Self> {
+        Some(match notice {
+            Notice::IoUring { pid, time, refused } => Self {
+                notice: "io-uring".into(),
+                pid: Some(*pid),
+                time: Some(*time),
+                refused: Some(*refused),
+                ..Self::default()
+            },
+            Notice::PrivilegeLost { pid, path } => Self {
+                notice: "privilege-lost".into(),
+                pid: Some(*pid),
+                path: Some(path.into()),
+                ..Self::default()
+            },
+            Notice::WaitingFor { program, children } => Self {
+                notice: "waiting-for".into(),
+                program: Some(program.into()),
+                children: children
+                    .iter()
+                    .map(|(pid, name)| ChildLine {
+                        pid: *pid,
+                        name: name.into(),
+                    })
+                    .collect(),
+                ..Self::default()
+            },
+            Notice::Text(text) => Self {
+                notice: "text".into(),
+                text: Some(text.into()),
+                ..Self::default()
+            },
+            Notice::Engine(_) => return None,
+        })
+    }
+
+    /// The notice; nothing where this version does not know it.
+    pub fn notice(self) -> Option<Notice> {
+        let owned = |text: Option<Cow<'_, str>>| text.unwrap_or_default().into_owned();
+        Some(match &*self.notice {
+            "io-uring" => Notice::IoUring {
+                pid: self.pid?,
+                time: self.time.unwrap_or(0),
+                refused: self.refused.unwrap_or(false),
+            },
+            "privilege-lost" => Notice::PrivilegeLost {
+                pid: self.pid?,
+                path: owned(self.path),
+            },
+            "waiting-for" => Notice::WaitingFor {
+                program: owned(self.program),
+                children: self
+                    .children
+                    .into_iter()
+                    .map(|child| (child.pid, child.name.into_owned()))
+                    .collect(),
+            },
+            "text" => Notice::Text(owned(self.text)),
+            _ => return None,
+        })
+    }
+}

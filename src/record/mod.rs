@@ -1,0 +1,23 @@
+//! The trace as data: what the tracer saw as lines of JSON, written and read back.
+//!
+//! A record (`--record`) is a header and then each event as the tracer sent it, below the story: calls as they were captured, not as
+//! they were decoded. Replaying it runs today's decoders, story and outputs over what was seen then. The lines of `--json`
+//! are the same, with what the story says beside what was captured, so one [`Reader`] reads both.
+
+mod bytes;
+mod call;
+mod line;
+mod process;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use bytes::{Bytes, Hex};
+pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, inode};
+pub use line::{
+    ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NoticeLine, TickLine, VERSION,
+};
+pub use process::{ProcessLine, ProgramEnd};
+pub use reader::{Item, Reader, Unreadable};
+pub use writer::Writer;

@@ -1,0 +1,202 @@
+//! Reads a trace back, line by line: what it says is checked, whoever wrote it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use serde::Deserialize;
+
+use super::line::{ExitLine, HeaderLine, NoticeLine, TickLine, VERSION};
+use super::{CallLine, ProcessLine, call};
+use crate::tracer::calling::Calling;
+use crate::tracer::event::{Event, Nanos};
+
+/// The longest line that is read, in bytes: what a call can hold, in base64, and as much again for the rest.
+const LONGEST: u64 = call::DATA as u64 * 2;
+
+/// What a line says, as the tracer would.
+#[derive(Debug)]
+pub enum Item {
+    /// A call that is over.
+    Call(Box<Calling>),
+    /// A call that has blocked.
+    Waiting(Box<Calling>),
+    /// Anything else that happened.
+    Event(Event),
+    /// The story was asked what is still waited for.
+    Tick(Nanos),
+    /// The trace was over.
+    End(Nanos),
+}
+
+impl Item {
+    /// When it became known, in ns since the trace began, where it says so.
+    pub fn time(&self) -> Option<Nanos> {
+        match self {
+            Self::Call(calling) | Self::Waiting(calling) => Some(calling.end),
+            Self::Event(Event::Process(event)) => Some(event.time),
+            Self::Event(_) => None,
+            Self::Tick(time) | Self::End(time) => Some(*time),
+        }
+    }
+}
+
+/// Why a trace cannot be read any further.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+/// Reads lines that a [`Writer`](super::Writer) or `--json` wrote.
+pub struct Reader<R> {
+    from: R,
+    text: Vec<u8>,
+    line: u64,
+}
+
+/// A line whose type is all that is of interest yet.
+#[derive(Deserialize)]
+struct Typed<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Reads the header; what follows is [`Self::next`]'s.
+    ///
+    /// # Errors
+    /// It is no trace, or one of a version that is newer than this program.
+    pub fn new(from: R) -> Result<(Self, HeaderLine<'static>), Unreadable> {
+        let mut reader = Self {
+            from,
+            text: Vec::new(),
+            line: 0,
+        };
+        if !reader.read()? {
+            return Err(reader.unreadable("it is empty"));
+        }
+        if reader.kind()? != "header" {
+            return Err(reader.unreadable("it is no trace: the first line has to be its header"));
+        }
+        let header: HeaderLine<'_> = reader.parse()?;
+        if header.version != VERSION {
+            let why = format!(
+                "the trace has version {} and was written by sockstrace {}; this one reads version {VERSION}",
+                header.version,
+                header.sockstrace.escape_debug()
+            );
+            return Err(reader.unreadable(why));
+        }
+        let header = header.into_owned();
+        Ok((reader, header))
+    }
+
+    /// The next line that a replay has a use for; none at the end.
+    ///
+    /// # Errors
+    /// The line is cut off or damaged.
+    #[expect(clippy::should_implement_trait, reason = "an error ends it")]
+    pub fn next(&mut self) -> Result<Option<Item>, Unreadable> {
+        while self.read()? {
+            let item = match &*self.kind()? {
+                "call" => self.calling()?.map(Item::Call),
+                "waiting" => self.calling()?.map(Item::Waiting),
+                "process" => {
+                    let event = self.parse::<ProcessLine<'_>>()?.event();
+                    event.map(|event| Item::Event(Event::Process(event)))
+                }
+                "notice" => {
+                    let notice = self.parse::<NoticeLine<'_>>()?.notice();
+                    notice.map(|notice| Item::Event(Event::Notice(notice)))
+                }
+                // What is still waited for was said when the story was asked.
+                "tick" | "still-waiting" => Some(Item::Tick(self.parse::<TickLine>()?.time)),
+                "exit" => Some(Item::End(self.parse::<ExitLine<'_>>()?.time)),
+                // What the story says it will say again; what a later version adds is not for us.
+                _ => None,
+            };
+            if item.is_some() {
+                return Ok(item);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many lines have been read.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Reads a line; whether there was one.
+    fn read(&mut self) -> Result<bool, Unreadable> {
+        self.text.clear();
+        self.line += 1;
+        let mut limited = (&mut self.from).take(LONGEST);
+        let failed = limited.read_until(b'\n', &mut self.text).err();
+        match (failed, self.text.last()) {
+            (Some(error), _) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(self.unreadable("the file ends in the middle of its compressed data"))
+            }
+            (Some(error), _) => Err(self.unreadable(error.to_string())),
+            (None, None) => {
+                self.line -= 1;
+                Ok(false)
+            }
+            (None, Some(b'\n')) => Ok(true),
+            (None, Some(_)) if self.text.len() as u64 == LONGEST => {
+                Err(self.unreadable(format!("it is longer than {LONGEST} bytes")))
+            }
+            // A last line without its end may still be whole.
+            (None, Some(_))
+                if serde_json::from_slice::<serde::de::IgnoredAny>(&self.text).is_ok() =>
+            {
+                Ok(true)
+            }
+            (None, Some(_)) => Err(self.unreadable("the file ends in the middle of it")),
+        }
+    }
+
+    fn kind(&self) -> Result<Cow<'_, str>, Unreadable> {
+        // As it is written: all of the line need not be looked at for it.
+        let first = self.text.strip_prefix(b"{\"type\":\"").and_then(|rest| {
+            let end = rest.iter().take(32).position(|byte| *byte == b'"')?;
+            std::str::from_utf8(&rest[..end]).ok()
+        });
+        match first {
+            Some(kind) if !kind.contains('\\') => Ok(kind.into()),
+            _ => self.parse::<Typed<'_>>().map(|typed| typed.kind),
+        }
+    }
+
+    fn calling(&self) -> Result<Option<Box<Calling>>, Unreadable> {
+        let line: CallLine<'_> = self.parse()?;
+        Ok(line.calling())
+    }
+
+    fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Unreadable> {
+        serde_json::from_slice(&self.text).map_err(|error| {
+            let why = match error.classify() {
+                serde_json::error::Category::Data => format!("it says what no trace says: {error}"),
+                _ => format!("it is no JSON: {error}"),
+            };
+            // Where in the line, since which line is said already.
+            self.unreadable(why.replace("at line 1 column", "at column"))
+        })
+    }
+
+    fn unreadable(&self, why: impl Into<String>) -> Unreadable {
+        Unreadable {
+            line: self.line,
+            why: why.into(),
+        }
+    }
+}
