@@ -1,72 +1,38 @@
 //! A command that reads a trace on its standard input.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// The standard input of a command, which is waited for at the end.
+/// A command that is waited for when it is dropped. Its input has to be dropped before: it waits for the end of that.
 #[derive(Debug)]
-pub struct Piped {
-    input: Option<BufWriter<ChildStdin>>,
+pub struct Consumer {
     child: Child,
 }
 
-impl Piped {
-    /// Has the shell run a command.
-    ///
-    /// # Errors
-    /// One line that says which command, and why not.
-    pub fn start(command: &OsStr) -> Result<Self, String> {
-        // Ctrl-C is for the program: whoever reads the trace is to see its end.
-        let mut script = OsString::from("trap '' INT QUIT\n");
-        script.push(command);
-        let mut child = Command::new("/bin/sh")
-            .arg("-c")
-            .arg(script)
-            .stdin(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("cannot run {}: {error}", command.display()))?;
-        let input = child.stdin.take().map(BufWriter::new);
-        Ok(Self { input, child })
-    }
-
-    /// The command sees the end of its input; it may still have something to write, which is waited for.
-    ///
-    /// # Errors
-    /// Not all of the trace was taken, or the command failed.
-    pub fn finish(mut self) -> io::Result<()> {
-        if let Some(mut input) = self.input.take() {
-            input.flush()?;
-        }
-        match self.child.wait() {
-            Ok(status) if !status.success() => {
-                Err(io::Error::other(format!("the command failed ({status})")))
-            }
-            // Somebody else may have waited for it.
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
+/// Has the shell run a command.
+///
+/// # Errors
+/// One line that says which command, and why not.
+pub fn start(command: &OsStr) -> Result<(BufWriter<ChildStdin>, Consumer), String> {
+    let cannot = |error: io::Error| format!("cannot run {}: {error}", command.display());
+    // Ctrl-C is for the program: whoever reads the trace is to see its end.
+    let mut script = OsString::from("trap '' INT QUIT\n");
+    script.push(command);
+    let mut child = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(script)
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(cannot)?;
+    let input = child.stdin.take();
+    let input = input.ok_or_else(|| cannot(io::ErrorKind::BrokenPipe.into()))?;
+    Ok((BufWriter::new(input), Consumer { child }))
 }
 
-impl Write for Piped {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.input {
-            Some(input) => input.write(bytes),
-            None => Err(io::ErrorKind::BrokenPipe.into()),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.input {
-            Some(input) => input.flush(),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Piped {
+impl Drop for Consumer {
     fn drop(&mut self) {
-        drop(self.input.take());
+        // How it ended, the tracer may know: it waits for whichever child of ours ends.
         let _reaped_elsewhere = self.child.wait();
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::ChildStdin;
 
 use nix::unistd::{AccessFlags, access};
 
@@ -18,7 +19,7 @@ pub use pattern::NameFacts;
 pub use sink::{Sink, Written};
 
 use crate::cli;
-use command::Piped;
+use command::Consumer;
 
 /// How many bytes of a trace are written to a file at once, where there are as many.
 const BUFFER: usize = 1 << 16;
@@ -31,7 +32,7 @@ pub enum Place {
     /// A file.
     File(BufWriter<File>),
     /// The standard input of a command, which is waited for at the end.
-    Command(Piped),
+    Command(BufWriter<ChildStdin>, Consumer),
     /// Files of each process's own, which are opened one by one (`-ff`): nothing is written here.
     Separate,
 }
@@ -53,7 +54,9 @@ impl Place {
                 path, append: true, ..
             } => open(path, true, inputs).map(Self::File),
             cli::Destination::File { path, .. } => new_file(path, inputs).map(Self::File),
-            cli::Destination::Command(command) => Piped::start(command).map(Self::Command),
+            cli::Destination::Command(command) => {
+                command::start(command).map(|(input, consumer)| Self::Command(input, consumer))
+            }
         }
     }
 
@@ -62,7 +65,7 @@ impl Place {
         match self {
             Self::StandardError(stderr) => Some(stderr.as_fd()),
             Self::File(file) => Some(file.get_ref().as_fd()),
-            Self::Command(_) | Self::Separate => None,
+            Self::Command(..) | Self::Separate => None,
         }
     }
 }
@@ -144,7 +147,7 @@ impl Write for Place {
         match self {
             Self::StandardError(stderr) => stderr.write(bytes),
             Self::File(file) => file.write(bytes),
-            Self::Command(piped) => piped.write(bytes),
+            Self::Command(input, _) => input.write(bytes),
             Self::Separate => Err(io::ErrorKind::Unsupported.into()),
         }
     }
@@ -153,7 +156,7 @@ impl Write for Place {
         match self {
             Self::StandardError(stderr) => stderr.flush(),
             Self::File(file) => file.flush(),
-            Self::Command(piped) => piped.flush(),
+            Self::Command(input, _) => input.flush(),
             Self::Separate => Ok(()),
         }
     }

@@ -121,13 +121,19 @@ impl<W: Rolls> JsonLines<W> {
         let text = std::str::from_utf8(&bytes);
         let length = payload.iter().map(|piece| piece.len).sum::<u64>();
         let has_data = !payload.is_empty();
+        let conversation = told.conversation.as_deref();
+        let peer = conversation.and_then(|it| it.peer.as_ref());
+        let peer = peer.map(Address::from).unwrap_or_default();
         let line = CallLine {
             number,
+            peer_ip: peer.ip,
+            peer_port: peer.port,
+            peer_path: peer.path,
             process: told.who.as_ref().map(|who| &*who.name),
             duration: Some(event.end.saturating_sub(event.start)),
             call: Some(call.name()),
             fd: call.descriptor(),
-            conversation: told.conversation.as_ref().map(|it| it.number),
+            conversation: conversation.map(|it| it.number),
             stage: told.stage.map(|stage| stage.word()),
             error: call.outcome.errno().and_then(errno::name),
             importance: Some(importance(told)),

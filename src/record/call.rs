@@ -52,6 +52,15 @@ pub struct CallLine<'a> {
     /// The number of the conversation that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub conversation: Option<u64>,
+    /// The other end of that, as it stands now: its address.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub peer_ip: Option<String>,
+    /// Its port.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub peer_port: Option<u32>,
+    /// Its name, of a UNIX socket.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub peer_path: Option<String>,
     /// The stage of that: create, bind, listen, accept, connect, send, receive or close.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub stage: Option<&'a str>,

@@ -82,6 +82,7 @@ impl<R: BufRead> Reader<R> {
             line: 0,
         };
         if !reader.read()? {
+            reader.line = 1;
             return Err(reader.unreadable("it is empty"));
         }
         if reader.kind()? != "header" {

@@ -8,6 +8,7 @@ mod harness;
 mod adaptive;
 mod calls;
 mod clients;
+mod data;
 mod disturbed;
 mod errors;
 mod facts;

@@ -1,6 +1,7 @@
 //! Runs sockstrace and what it traces, with a time limit, and never leaves anything running.
 
 pub mod alike;
+pub mod data;
 pub mod programs;
 pub mod servers;
 pub mod terminal;
