@@ -26,10 +26,17 @@ const DUMPED: usize = 1 << 20;
 
 /// How much of each call is to be told: the most that an output shows.
 pub fn limits(options: &Options) -> Limits {
-    let json = json_limits(options).map_or(0, |limits| limits.data);
-    Limits {
-        data: text_data(options).max(json),
+    let text = Limits {
+        data: text_data(options),
         ..Limits::default()
+    };
+    match json_limits(options) {
+        Some(json) => Limits {
+            data: text.data.max(json.data),
+            buffers: json.buffers,
+            ..text
+        },
+        None => text,
     }
 }
 
@@ -51,6 +58,10 @@ pub fn json_limits(options: &Options) -> Option<Limits> {
             (true, _) => 0,
             (false, true) => record::DATA,
             (false, false) => options.string_limit,
+        },
+        buffers: match options.full_data {
+            true => record::LIMITS.buffers,
+            false => Limits::default().buffers,
         },
         ..Limits::default()
     })

@@ -14,8 +14,11 @@ use crate::tracer::event::{CallEvent, Descriptor, Socket, SocketId};
 /// The most data of one call that is captured, in bytes: a bound for what a hostile tracee can make us hold at once.
 pub const DATA: usize = 128 << 20;
 
-/// The most items of an array that are captured: as many as the kernel takes (UIO_MAXIOV, include/uapi/linux/uio.h).
-pub const ITEMS: usize = 1024;
+/// The most buffers of one call that are captured: as many as the kernel takes (UIO_MAXIOV, include/uapi/linux/uio.h).
+pub const BUFFERS: usize = 1024;
+
+/// The most items of another array.
+pub const ITEMS: usize = 32;
 
 /// A call that is over, or that has blocked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -171,6 +174,8 @@ pub struct CapturedLine<'a> {
     pub data: usize,
     /// How many items of an array were captured at most.
     pub items: usize,
+    /// How many buffers of a vector were captured at most, and messages.
+    pub buffers: usize,
     /// What stood behind its pointers before the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<PieceLine<'a>>,
@@ -250,6 +255,7 @@ pub fn socket_id(inode: i64) -> SocketId {
 pub const LIMITS: Limits = Limits {
     data: DATA,
     items: ITEMS,
+    buffers: BUFFERS,
 };
 
 fn pieces(snapshot: &Snapshot) -> Vec<PieceLine<'_>> {
@@ -294,6 +300,7 @@ impl<'a> CapturedLine<'a> {
             registers: raw.args.map(Hex),
             data: limits.data,
             items: limits.items,
+            buffers: limits.buffers,
             before: pieces(before),
             memory: pieces(memory),
             ..Self::default()
@@ -384,6 +391,7 @@ impl<'a> CallLine<'a> {
         let limits = Limits {
             data: captured.data,
             items: captured.items,
+            buffers: captured.buffers,
         };
         calling.limits = limits.within(LIMITS);
         calling.snapshot = snapshot(&captured.memory);

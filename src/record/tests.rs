@@ -110,7 +110,14 @@ fn calling() -> impl Strategy<Value = Box<Calling>> {
                 let mut calling = Calling::new(Entry::of(row, Raw { number, args }, before));
                 (calling.pid, calling.tid) = (pid, tid);
                 (calling.start, calling.end) = (start, end);
-                (calling.outcome, calling.limits) = (outcome, Limits { data, items });
+                (calling.outcome, calling.limits) = (
+                    outcome,
+                    Limits {
+                        data,
+                        items,
+                        buffers: items,
+                    },
+                );
                 calling.snapshot = after;
                 calling.changes.sockets = sockets;
                 calling.changes.released = released;
@@ -275,7 +282,7 @@ fn every_failure_says_its_line_and_why() {
         (
             format!("{header}{tick}{{\"type\":\"tick\",\"time\":-1}}\n"),
             3,
-            "it says what no trace says: invalid value: integer `-1`, expected u64 at column 25",
+            "it says what no trace says: invalid value: integer `-1`, expected u64 at column 24",
         ),
         (
             format!("{header}{tick}{{\"type\":\"ti"),

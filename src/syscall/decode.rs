@@ -25,8 +25,10 @@ use super::{Arg, Call, Memory, Outcome, Raw, Row, Snapshot, Value, command, opti
 pub struct Limits {
     /// Bytes of payload in all (every iovec of one call together); structures and addresses are bounded by their own sizes.
     pub data: usize,
-    /// Items of an array: iovecs, messages, pollfds, epoll events.
+    /// Items of an array: pollfds, epoll events, descriptors.
     pub items: usize,
+    /// Buffers of a vector of them, and messages: without them their data cannot be read.
+    pub buffers: usize,
 }
 
 impl Limits {
@@ -34,6 +36,7 @@ impl Limits {
     pub const ALL: Self = Self {
         data: usize::MAX,
         items: usize::MAX,
+        buffers: usize::MAX,
     };
 
     /// Those that are tighter.
@@ -41,6 +44,7 @@ impl Limits {
         Self {
             data: self.data.min(other.data),
             items: self.items.min(other.items),
+            buffers: self.buffers.min(other.buffers),
         }
     }
 }
@@ -50,6 +54,7 @@ impl Default for Limits {
         Self {
             data: 48,
             items: 32,
+            buffers: 32,
         }
     }
 }

@@ -5,7 +5,10 @@ use super::engine::{Engine, PATIENCE};
 use super::event::Socket;
 use super::memory::TraceeMemory;
 use super::tracees::Doing;
-use crate::syscall::Outcome;
+use crate::syscall::{Limits, Outcome};
+
+/// How many bytes of data are copied while a call blocks: it comes again when it is over.
+const SHOWN: usize = 1 << 20;
 
 impl Engine {
     /// Reports the calls that have blocked for a while. They are looked at without being stopped.
@@ -34,7 +37,12 @@ impl Engine {
             let mut calling = Box::new(Calling::new(entry));
             (calling.pid, calling.tid, calling.start) = (thread.pid, tid, start);
             let memory = TraceeMemory::of(tid);
-            calling.leave(now, Outcome::Unfinished, &memory, self.config.limits);
+            let limits = self.config.limits;
+            let limits = Limits {
+                data: limits.data.min(SHOWN),
+                ..limits
+            };
+            calling.leave(now, Outcome::Unfinished, &memory, limits);
             let outline = calling.outline();
             let mut sockets: Vec<(i32, Socket)> = subject.into_iter().collect();
             calling.each_descriptor(&outline, |fd| {

@@ -87,7 +87,7 @@ impl Decoder<'_> {
             let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
             let control = self.control(&after, transferred, way);
             let mut message = Vec::new();
-            if at < self.limits.items || way == Way::Received && brings_descriptors(&control) {
+            if at < self.limits.buffers || way == Way::Received && brings_descriptors(&control) {
                 let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
                 let fields = self.header(&after, before.as_ref(), control, transferred, way);
                 message.push(("msg_hdr", Value::Struct(fields)));
@@ -110,7 +110,7 @@ impl Decoder<'_> {
     /// How many bytes of the array are read: all that were sent or received; where none were, what was offered.
     pub fn messages_len(&self, count: usize) -> usize {
         let offered = u64::from(self.raw(count) as u32);
-        let items = (self.limits.items as u64).min(MOST_MESSAGES);
+        let items = (self.limits.buffers as u64).min(MOST_MESSAGES);
         self.done(count).unwrap_or(offered.min(items)) as usize * ELEMENT
     }
 
@@ -144,7 +144,7 @@ impl Decoder<'_> {
                 break;
             };
             let transferred = done.map(|_| unsigned(&element[HEADER..], 4));
-            let first = at < self.limits.items;
+            let first = at < self.limits.buffers;
             if level == 2 {
                 let before = self.kept(index).get(at * ELEMENT..).and_then(Header::read);
                 self.want_parts(&after, before.as_ref(), transferred, way, first, into);

@@ -102,7 +102,7 @@ impl Decoder<'_> {
     pub fn vector_len(&self, count: u64) -> usize {
         usize::try_from(count)
             .unwrap_or(usize::MAX)
-            .min(self.limits.items)
+            .min(self.limits.buffers)
             .min(LONGEST_VECTOR)
             * IOVEC
     }

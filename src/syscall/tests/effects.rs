@@ -250,14 +250,25 @@ fn no_descriptor_is_lost_to_a_limit_of_the_screen() {
     }
     tracee.put(0x1000, array);
     let entry = tracee.enter(Sysno::recvmmsg, &[3, 0x1000, 200, 0, 0]);
-    for limits in [Limits::default(), Limits { data: 0, items: 0 }] {
+    for limits in [
+        Limits::default(),
+        Limits {
+            data: 0,
+            items: 0,
+            buffers: 0,
+        },
+    ] {
         let call = tracee.finish(&entry, Returned(200), limits);
         assert_eq!(effects(&call).len(), 3 * 253, "{limits:?}");
     }
     tracee
         .put(0x100, bringing(&tracee, 0x20_0000, &descriptors))
         .put(0x200, words(&[5, 6]));
-    let none = Limits { data: 0, items: 0 };
+    let none = Limits {
+        data: 0,
+        items: 0,
+        buffers: 0,
+    };
     let entry = tracee.enter(Sysno::recvmsg, &[3, 0x100, 0]);
     assert_eq!(
         effects(&tracee.finish(&entry, Returned(1), none)).len(),

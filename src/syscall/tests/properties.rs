@@ -150,7 +150,7 @@ proptest! {
         let row = &rows()[at];
         let memory = Noise { seed, words, read: RefCell::default() };
         let entry = enter(row, Raw { number: row.number as u64, args }, &memory);
-        let call = finish(&entry, outcome, &memory, Limits { data, items });
+        let call = finish(&entry, outcome, &memory, Limits { data, items, buffers: items });
         let _ = effects(&call);
         let _ = errno::is_normal(&call);
         let payload = call.payload();
@@ -174,7 +174,7 @@ proptest! {
         let offered: u64 = lens.iter().sum();
         for sysno in [Sysno::readv, Sysno::writev] {
             let entry = tracee.enter(sysno, &[3, 0x100, lens.len() as u64]);
-            let call = tracee.finish(&entry, Outcome::Value(returned), Limits { data, items: 32 });
+            let call = tracee.finish(&entry, Outcome::Value(returned), Limits { data, ..Limits::default() });
             let payload = call.payload();
             prop_assert_eq!(payload.iter().map(|data| data.len).sum::<u64>(), offered.min(returned as u64));
             let shown: usize = payload.iter().map(|data| data.bytes.len()).sum();
@@ -220,7 +220,7 @@ proptest! {
         data in prop_oneof![0usize..200, Just(4000)],
         items in 0usize..40,
     ) {
-        let limits = Limits { data, items };
+        let limits = Limits { data, items, buffers: items };
         let memory = Image { seed, words };
         let mut snapshot = Snapshot::default();
         for row in rows() {

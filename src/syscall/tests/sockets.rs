@@ -283,7 +283,7 @@ fn memory_is_taken_for_what_is_there() {
         Error(libc::EFAULT),
         Limits {
             data: usize::MAX,
-            items: 32,
+            ..Limits::default()
         },
     );
     assert_eq!(
@@ -310,7 +310,14 @@ fn a_plain_transfer_reads_memory_once() {
         assert_eq!(tracee.reads(), (0, 0), "{sysno}: the entry reads nothing");
         tracee.finish(&entry, Returned(4096), Limits::default());
         assert_eq!(tracee.reads(), (1, 48), "{sysno}");
-        tracee.finish(&entry, Returned(4096), Limits { data: 0, items: 32 });
+        tracee.finish(
+            &entry,
+            Returned(4096),
+            Limits {
+                data: 0,
+                ..Limits::default()
+            },
+        );
         assert_eq!(tracee.reads(), (0, 0), "{sysno}");
     }
     let entry = tracee

@@ -40,6 +40,8 @@ pub mod header {
     pub const ITEMS: usize = 48;
     /// The process's number in its own namespace.
     pub const PID: usize = 56;
+    /// How many bytes of payload a call may ask for, or hand over, where all of it is to be copied.
+    pub const LONGEST: usize = 64;
     /// How much has been taken from the ring since it was made, in bytes.
     pub const HEAD: usize = 128;
     /// How much has been reserved in it.
@@ -210,10 +212,17 @@ pub mod flag {
     pub const OFFSET: u16 = 512;
     /// ioctl(2): it stops unless its request is FIONBIO or FIONREAD.
     pub const REQUEST: u16 = 1024;
+    /// Its payload is a vector of buffers.
+    pub const VECTOR: u16 = 2048;
+    /// It has payload, of which all is to be copied: where that may be too long, it stops. Set where it is wished for.
+    pub const WHOLE: u16 = 4096;
 }
 
 /// Options of sockets that are longer stop.
 pub const LONGEST_OPTION: u32 = 256;
+
+/// Vectors of more buffers stop where all payload is to be copied.
+pub const MOST_BUFFERS: u32 = 32;
 
 /// poll(2) of more descriptors stops.
 pub const MOST_POLLED: u32 = 64;

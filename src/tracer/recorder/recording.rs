@@ -12,19 +12,26 @@ const RING: usize = 1 << 21;
 /// How many slots a ring of [`RING`] bytes is for, of the smallest kind.
 const SLOTS: usize = 128;
 
-/// The largest slot.
-const LARGEST_SLOT: usize = 1 << 16;
+/// The largest slot: for calls with as much data as programs hand over or ask for at once, be it in turns.
+const LARGEST_SLOT: usize = 1 << 17;
+
+/// What of a slot is not payload.
+const BESIDE_DATA: usize = slot::RECORD + record::PIECES + layout::PIECES_BESIDE_DATA;
 
 /// How many items of an array the pieces of a record leave room for.
 const ITEMS: usize = 32;
 
-/// How large the parts must be for that much to be told of each call; nothing where that is more than records can hold.
+/// How many bytes of payload a record has room for, where that is less than what is to be told: then calls with more stop.
+pub fn longest(limits: Limits) -> Option<usize> {
+    let room = LARGEST_SLOT - BESIDE_DATA;
+    (limits.data > room).then_some(room)
+}
+
+/// How large the parts must be for that much to be told of each call; nothing where records have no room for so many items.
 pub fn sizes(limits: Limits) -> Option<Sizes> {
-    let record = slot::RECORD + record::PIECES + layout::PIECES_BESIDE_DATA;
-    let slot = record
-        .checked_add(limits.data)?
-        .checked_next_power_of_two()?;
-    (slot <= LARGEST_SLOT && limits.items <= ITEMS).then(|| {
+    let data = longest(limits).unwrap_or(limits.data);
+    let slot = (BESIDE_DATA + data).next_power_of_two();
+    (limits.items <= ITEMS).then(|| {
         let ring = (slot * 4 * SLOTS).clamp(RING, 8 * RING);
         Sizes {
             slots: (ring / 4 / slot).min(SLOTS),
@@ -129,7 +136,9 @@ impl Recording {
         shared.store(header::SECRET, secret);
         shared.store(header::RING, SHARED + sizes.before_ring() as u64);
         shared.store(header::MASK, sizes.ring as u64 - 1);
-        shared.store(header::DATA, limits.data as u64);
+        let longest = longest(limits);
+        shared.store(header::DATA, longest.unwrap_or(limits.data) as u64);
+        shared.store(header::LONGEST, longest.unwrap_or(0) as u64);
         shared.store(header::ITEMS, limits.items as u64);
         shared.store(header::PID, pid as u64);
         // Whoever has seen that there is room may still add a record.

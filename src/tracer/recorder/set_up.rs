@@ -244,8 +244,10 @@ impl SetUp {
                 if value as u64 != PASSING_PAGE {
                     return self.give_up(engine, tid, "there is no place for its code");
                 }
+                let whole = recording::longest(engine.config.limits).is_some();
+                let image = stub::image(whole);
                 let memory = code_memory(tid)
-                    .and_then(|memory| memory.write_all_at(&stub::image(), PASSING_PAGE).ok());
+                    .and_then(|memory| memory.write_all_at(&image, PASSING_PAGE).ok());
                 if memory.is_none() {
                     return self.give_up(engine, tid, "its code cannot be written");
                 }

@@ -431,7 +431,12 @@ fn handled_fault(offset: u32) -> Option<u32> {
         Some(at.faulted)
     } else if offset == at.loading {
         Some(at.next)
-    } else if [at.looking_at_length, at.looking_at_offset].contains(&offset)
+    } else if [
+        at.looking_at_length,
+        at.looking_at_offset,
+        at.looking_at_vector,
+    ]
+    .contains(&offset)
         || (at.looking_at_message..at.looked_at_message).contains(&offset)
     {
         Some(at.divert_sited)

@@ -5,9 +5,9 @@ use std::arch::global_asm;
 use libc::c_long;
 
 use super::layout::{
-    CODE_SIZE, COVERED, FLAGS_SHIFT, FORMER, IS_BEFORE, LONGEST_OPTION, MOST_DESCRIPTORS,
-    MOST_POLLED, SHARED, SLOT_BITS, SOCKETS, flag, flags, header, record, row, slot, state,
-    trampoline,
+    CODE_SIZE, COVERED, FLAGS_SHIFT, FORMER, IS_BEFORE, LONGEST_OPTION, MOST_BUFFERS,
+    MOST_DESCRIPTORS, MOST_POLLED, SHARED, SLOT_BITS, SOCKETS, flag, flags, header, record, row,
+    slot, state, trampoline,
 };
 use crate::syscall::{LONGEST_ADDRESS, MESSAGE_HEADER};
 use crate::tracer::places::PAGE;
@@ -59,8 +59,8 @@ const RECORDED: &[Recorded] = &[
     (libc::SYS_pwrite64,    0, 0, 0, &[(Sent, 1, 2)]),
     (libc::SYS_sendfile,    flag::ALWAYS | flag::OFFSET, 0, 2, &[(Offset, 2, 2)]),
     (libc::SYS_ioctl,       flag::REQUEST, 0, 0, &[(Word, 2, 2)]),
-    (libc::SYS_readv,       0, 0, 0, &[(VectorReceived, 1, 2)]),
-    (libc::SYS_writev,      0, 0, 0, &[(VectorSent, 1, 2)]),
+    (libc::SYS_readv,       flag::VECTOR, 0, 0, &[(VectorReceived, 1, 2)]),
+    (libc::SYS_writev,      flag::VECTOR, 0, 0, &[(VectorSent, 1, 2)]),
     (libc::SYS_sendto,      flag::ALWAYS, 0, 0, &[(Sent, 1, 2), (Address, 4, 5)]),
     (libc::SYS_recvfrom,    flag::ALWAYS | flag::LENGTH | flag::RECEIVES, 0, 5, &[(Received, 1, 2), (AddressBack, 4, 5)]),
     (libc::SYS_sendmsg,     flag::ALWAYS | flag::MESSAGE, 0, 0, &[(MessageSent, 1, 1)]),
@@ -97,6 +97,7 @@ global_asm!(
     DATA = const header::DATA,
     ITEMS = const header::ITEMS,
     PID = const header::PID,
+    LONGEST = const header::LONGEST,
     HEAD = const header::HEAD,
     TAIL = const header::TAIL,
     SOCKETS = const SOCKETS,
@@ -155,10 +156,12 @@ global_asm!(
     OPTION = const flag::OPTION,
     OFFSET = const flag::OFFSET,
     REQUEST = const flag::REQUEST,
+    VECTORED = const flag::VECTOR,
+    WHOLE = const flag::WHOLE,
     FIONBIO = const libc::FIONBIO,
     FIONREAD = const libc::FIONREAD,
     LOOKS = const flag::LENGTH | flag::RECEIVES | flag::MESSAGE | flag::COMMAND | flag::FEW | flag::OPTION
-        | flag::OFFSET | flag::REQUEST,
+        | flag::OFFSET | flag::REQUEST | flag::WHOLE,
     TO_STOP = const trampoline::STOP,
     TO_BACK = const trampoline::BACK,
     NUMBERS = const NUMBERS,
@@ -166,6 +169,7 @@ global_asm!(
     PAGE = const PAGE,
     MOST_DESCRIPTORS = const MOST_DESCRIPTORS,
     MOST_POLLED = const MOST_POLLED,
+    MOST_BUFFERS = const MOST_BUFFERS,
     LONGEST_ADDRESS = const LONGEST_ADDRESS,
     LONGEST_OPTION = const LONGEST_OPTION,
     MESSAGE_HEADER = const MESSAGE_HEADER,
@@ -219,6 +223,7 @@ pub struct Labels {
     pub looking_at_offset: u32,
     pub looking_at_message: u32,
     pub looked_at_message: u32,
+    pub looking_at_vector: u32,
     pub notify: u32,
     rows: u32,
     numbers: u32,
@@ -245,8 +250,8 @@ pub fn labels() -> &'static Labels {
     unsafe { &recorder_labels }
 }
 
-/// The code with its tables, as it is put into a program.
-pub fn image() -> Vec<u8> {
+/// The code with its tables, as it is put into a program; with `whole`, calls whose payload may be too long to be copied stop.
+pub fn image(whole: bool) -> Vec<u8> {
     // SAFETY: both labels stand in one read-only section, the second behind the first.
     let mut image = unsafe {
         let start = &raw const recorder_start;
@@ -258,6 +263,11 @@ pub fn image() -> Vec<u8> {
         image[numbers + *number as usize] = index;
         let at = rows + usize::from(index) * row::SIZE;
         let bytes = &mut image[at..at + row::SIZE];
+        let has_payload = operations.iter().any(|(one, ..)| PAYLOAD.contains(one));
+        let flags = match whole && has_payload {
+            true => flags | flag::WHOLE,
+            false => *flags,
+        };
         bytes[row::FLAGS..][..2].copy_from_slice(&flags.to_le_bytes());
         bytes[row::DESCRIPTOR] = *descriptor;
         bytes[row::LENGTH] = *length;
@@ -272,6 +282,16 @@ pub fn image() -> Vec<u8> {
     image[NAME as usize..][..10].copy_from_slice(b"sockstrace");
     image
 }
+
+/// The operations that copy payload.
+const PAYLOAD: [Operation; 6] = [
+    Sent,
+    Received,
+    VectorSent,
+    VectorReceived,
+    MessageSent,
+    MessageReceived,
+];
 
 /// Where in the image the memory's name stands, which ends with NUL.
 pub const NAME: u64 = CODE_SIZE - 16;
@@ -304,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_code_fits_its_page_and_makes_calls_from_there_only_where_it_should() {
-        let image = image();
+        let image = image(true);
         let labels = labels();
         assert!(u64::from(labels.notified) < NAME);
         assert!(u64::from(labels.end) <= PAGE, "{} bytes", labels.end);

@@ -539,6 +539,22 @@ recorder_looking_at_offset:
     jz      2f
     cmp     dword ptr gs:[{R_ARGS} + 32], {LONGEST_OPTION}
     ja      recorder_divert_sited
+2:  test    word ptr [r11 + {ROW_FLAGS}], {WHOLE}
+    jz      2f
+    test    word ptr [r11 + {ROW_FLAGS}], {MESSAGE}
+    jnz     2f                                  // its vector is known below
+    test    word ptr [r11 + {ROW_FLAGS}], {VECTORED}
+    jnz     3f
+    movabs  rcx, {SHARED}
+    mov     rcx, [rcx + {LONGEST}]
+    cmp     gs:[{R_ARGS} + 16], rcx
+    ja      recorder_divert_sited
+    jmp     2f
+3:  cmp     dword ptr gs:[{CAREFUL}], 0
+    jne     recorder_divert_sited
+    mov     rcx, gs:[{R_ARGS} + 8]
+    mov     r11, gs:[{R_ARGS} + 16]
+    jmp     recorder_whole_vector
 2:  test    word ptr [r11 + {ROW_FLAGS}], {MESSAGE}
     jz      recorder_ready
     test    dword ptr gs:[{R_ARGS} + 16], {MSG_ODD}
@@ -565,7 +581,27 @@ recorder_looking_at_message:
 recorder_looked_at_message:
     xor     r11d, r11d
     mov     gs:[{KEPT} + 40], r11
-    jmp     recorder_ready
+    mov     r11, gs:[{ROW}]
+    test    word ptr [r11 + {ROW_FLAGS}], {WHOLE}
+    jz      recorder_ready
+    mov     rcx, gs:[{KEPT} + 16]
+    mov     r11, gs:[{KEPT} + 24]
+
+recorder_whole_vector:                          // r11 iovecs at rcx: are they short enough together?
+    cmp     r11, {MOST_BUFFERS}
+    ja      recorder_divert_sited
+    shl     r11, 4
+    add     r11, rcx
+    mov     gs:[{VECTOR_END}], r11
+    movabs  r11, {SHARED}
+    mov     r11, [r11 + {LONGEST}]
+3:  cmp     rcx, gs:[{VECTOR_END}]
+    jae     recorder_ready
+recorder_looking_at_vector:
+    sub     r11, [rcx + 8]
+    jc      recorder_divert_sited
+    add     rcx, 16
+    jmp     3b
 
 recorder_notify:                                // on to the page that stops
     jmp     recorder_start + {PAGE}
@@ -637,6 +673,7 @@ recorder_labels:                                // in the order of the fields of
     .long   recorder_looking_at_offset - recorder_start
     .long   recorder_looking_at_message - recorder_start
     .long   recorder_looked_at_message - recorder_start
+    .long   recorder_looking_at_vector - recorder_start
     .long   recorder_notify - recorder_start
     .long   recorder_rows - recorder_start
     .long   recorder_numbers - recorder_start

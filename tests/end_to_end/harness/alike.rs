@@ -281,7 +281,19 @@ pub fn agree_under<P: AsRef<OsStr> + Debug>(
     detail: Detail,
     program: &[P],
 ) -> (Outcome, Trace) {
-    let (outcome, traces) = unharmed_under(engines, &WHOLE, program);
+    agree_with(engines, &[], detail, program)
+}
+
+/// The same with further options.
+#[track_caller]
+pub fn agree_with<P: AsRef<OsStr> + Debug>(
+    engines: &[&str],
+    options: &[&str],
+    detail: Detail,
+    program: &[P],
+) -> (Outcome, Trace) {
+    let options = [&WHOLE, options].concat();
+    let (outcome, traces) = unharmed_under(engines, &options, program);
     let mut traces = engines.iter().zip(traces);
     let (first, one) = traces.next().expect("an engine");
     assert!(!one.calls.is_empty(), "{program:?} makes calls{one}");

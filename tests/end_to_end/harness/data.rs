@@ -56,12 +56,16 @@ pub fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// The data of a call.
 pub fn data(call: &Value) -> Vec<u8> {
-    use base64::Engine;
-    match (&call["data"], &call["data_base64"]) {
-        (Value::String(text), _) => text.clone().into_bytes(),
-        (_, Value::String(text)) => base64::engine::general_purpose::STANDARD
-            .decode(text)
-            .expect("base64"),
-        _ => Vec::new(),
+    match &call["data"] {
+        Value::String(text) => text.clone().into_bytes(),
+        _ => base64(&call["data_base64"]),
     }
+}
+
+/// What stands in base64; nothing where nothing does.
+pub fn base64(text: &Value) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD
+        .decode(text.as_str().unwrap_or_default())
+        .expect("base64")
 }

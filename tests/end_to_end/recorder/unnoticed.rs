@@ -1,7 +1,7 @@
 //! Programs that look for any trace of the recorder in themselves: in registers and flags, around every shape of code, where signals find
 //! them, in their map and their code, under filters of their own, and in what bad pointers give.
 
-use crate::harness::alike::{Detail, agree_under};
+use crate::harness::alike::{Detail, agree_under, agree_with};
 use crate::harness::programs::{program, static_program};
 use crate::harness::{RECORDERS, text, unharmed_under};
 use crate::recorder::counted::counts;
@@ -94,6 +94,27 @@ fn in_what_bad_pointers_and_odd_lengths_give() {
             .filter(|line| line.starts_with("read(b, NULL, 4)"));
         assert_eq!(first.count(), 1, "{output}");
         assert!(trace.calls.len() > 1500, "{trace}");
+    }
+}
+
+#[test]
+fn when_all_data_is_copied_and_its_vectors_are_looked_at() {
+    let [shapes, hot] = ["call_shapes", "bad_hot"].map(program);
+    let [shapes, hot] = [text(&shapes), text(&hot)];
+    for words in [
+        &[shapes][..],
+        &[shapes, "kernel"],
+        &[hot, "unix"],
+        &[hot, "tcp"],
+    ] {
+        let more_than_a_record_holds = ["-s", "200000"];
+        let (outcome, _) = agree_with(
+            &RECORDERS,
+            &more_than_a_record_holds,
+            Detail::Meanings,
+            words,
+        );
+        outcome.exited(0);
     }
 }
 
