@@ -38,11 +38,14 @@ pub struct CallLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub process: Option<&'a str>,
     /// When it was entered, in ns since the trace began.
+    #[serde(rename = "start_ns")]
     pub start: u64,
     /// When it came back, in ns since the trace began; of one that still blocks, when it was looked at.
+    #[serde(rename = "end_ns")]
     pub end: u64,
     /// How long it took, in ns.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(rename = "duration_ns")]
     pub duration: Option<u64>,
     /// Its name (syscalls(2)).
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
@@ -87,9 +90,11 @@ pub struct CallLine<'a> {
     pub meaning: Option<Cow<'a, str>>,
     /// How long someone waited for it, in ns: a handshake, a call that blocked.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(rename = "waited_ns")]
     pub waited: Option<u64>,
     /// How long after the other side's latest turn this answer came, in ns.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(rename = "after_ns")]
     pub after: Option<u64>,
     /// The address that it gives or gets.
     #[serde(flatten, skip_deserializing)]

@@ -115,6 +115,7 @@ pub struct NoticeLine<'a> {
     pub pid: Option<i32>,
     /// io-uring: when, in ns since the trace began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "time_ns")]
     pub time: Option<u64>,
     /// io-uring: whether `--no-io-uring` refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +151,7 @@ pub struct MomentLine<'a> {
     /// The run that it belongs to.
     pub run: Option<&'a str>,
     /// When, in ns since the trace began.
+    #[serde(rename = "time_ns")]
     pub time: u64,
     /// The process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +170,7 @@ pub struct MomentLine<'a> {
     pub error: Option<&'a str>,
     /// How long it took, or has taken so far, in ns.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "waited_ns")]
     pub waited: Option<u64>,
     /// The other end's.
     #[serde(flatten)]
@@ -218,8 +221,10 @@ pub struct ConversationLine<'a> {
     pub peer_path: Option<String>,
     /// When it was made, in ns since the trace began, where that was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "start_ns")]
     pub start: Option<u64>,
     /// When it ended, or the trace did, in ns since the trace began.
+    #[serde(rename = "end_ns")]
     pub end: u64,
     /// Bytes sent.
     pub sent: u64,
@@ -242,6 +247,7 @@ pub struct ConversationLine<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TickLine {
     /// When, in ns since the trace began.
+    #[serde(rename = "time_ns")]
     pub time: u64,
 }
 
@@ -253,6 +259,7 @@ pub struct ExitLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub run: Option<&'a str>,
     /// When, in ns since the trace began.
+    #[serde(rename = "time_ns")]
     pub time: u64,
     /// The program's exit status, where no signal killed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,6 +21,7 @@ pub struct ProcessLine<'a> {
     /// The thread.
     pub tid: i32,
     /// When, in ns since the trace began.
+    #[serde(rename = "time_ns")]
     pub time: u64,
     /// What: started, executed, signal, stopped, continued or ended.
     pub change: Cow<'a, str>,

@@ -261,7 +261,7 @@ proptest! {
 #[test]
 fn every_failure_says_its_line_and_why() {
     let header = String::from_utf8(written(&[])).expect("JSON is UTF-8");
-    let tick = "{\"type\":\"tick\",\"time\":5}\n";
+    let tick = "{\"type\":\"tick\",\"time_ns\":5}\n";
     for (text, line, why) in [
         (String::new(), 1, "it is empty"),
         (
@@ -280,9 +280,9 @@ fn every_failure_says_its_line_and_why() {
             "the trace has version 2 and was written by sockstrace 9\\u{1b}; this one reads version 1",
         ),
         (
-            format!("{header}{tick}{{\"type\":\"tick\",\"time\":-1}}\n"),
+            format!("{header}{tick}{{\"type\":\"tick\",\"time_ns\":-1}}\n"),
             3,
-            "it says what no trace says: invalid value: integer `-1`, expected u64 at column 24",
+            "it says what no trace says: invalid value: integer `-1`, expected u64 at column 27",
         ),
         (
             format!("{header}{tick}{{\"type\":\"ti"),
@@ -295,7 +295,7 @@ fn every_failure_says_its_line_and_why() {
     }
     // What a later version adds is passed over.
     let later = format!(
-        "{header}{{\"type\":\"weather\",\"rain\":true}}\n{{\"time\":7,\"more\":[1],\"type\":\"tick\"}}"
+        "{header}{{\"type\":\"weather\",\"rain\":true}}\n{{\"time_ns\":7,\"more\":[1],\"type\":\"tick\"}}"
     );
     let (all, why) = read(later.as_bytes());
     assert!(

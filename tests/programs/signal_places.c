@@ -19,7 +19,7 @@ static int pairs[THREADS][2], aside[2];
 // What the threads do.
 extern char __start_busy_code[], __stop_busy_code[];
 
-// Where a thread goes on that was redirected: every register as it was, then to the address that the handler has put on the stack, the red
+// Where a thread goes on that was redirected: every register as it was (the library's memcmp may use the widest), then to the address that the handler has put on the stack, the red
 // zone of which is left alone.
 __asm__(".text\n"
         ".globl detour\n"
@@ -27,12 +27,20 @@ __asm__(".text\n"
         "  pushfq; push %rax; push %rbx; push %rcx; push %rdx; push %rsi; push %rdi; push %rbp\n"
         "  push %r8; push %r9; push %r10; push %r11; push %r12; push %r13; push %r14; push %r15\n"
         "  mov %rsp, %rbp\n"
-        "  and $-16, %rsp\n"
-        "  sub $512, %rsp\n"
-        "  fxsave (%rsp)\n"
+        "  sub $16384, %rsp\n"
+        "  and $-64, %rsp\n"
+        "  lea 512(%rsp), %rdi\n" // the header of what xsave writes
+        "  xor %eax, %eax\n"
+        "  mov $64, %ecx\n"
         "  cld\n"
+        "  rep stosb\n"
+        "  mov $-1, %eax\n"
+        "  mov $-1, %edx\n"
+        "  xsave (%rsp)\n"
         "  call on_the_way\n"
-        "  fxrstor (%rsp)\n"
+        "  mov $-1, %eax\n"
+        "  mov $-1, %edx\n"
+        "  xrstor (%rsp)\n"
         "  mov %rbp, %rsp\n"
         "  pop %r15; pop %r14; pop %r13; pop %r12; pop %r11; pop %r10; pop %r9; pop %r8\n"
         "  pop %rbp; pop %rdi; pop %rsi; pop %rdx; pop %rcx; pop %rbx; pop %rax; popfq\n"

@@ -273,19 +273,25 @@ impl Recording {
         }
     }
 
-    /// Whether what comes next is waited for: another thread than this one is about to complete it.
+    /// Whether what comes next is waited for: another thread than this one is about to complete it. A thread that has stopped amid a record
+    /// of its own waits for nobody: who completes it in its name may be all that the others wait for.
     pub fn is_held_up(&self, tid: i32) -> bool {
         let next = self.shared.in_ring(self.head);
         if self.shared.tail() == self.head || self.shared.load(next) == self.head ^ self.secret {
             return false;
         }
-        self.in_flight().any(|(index, one)| {
+        let mut waits = false;
+        for (index, one) in self.in_flight() {
             let how_far = self.shared.state(index);
             let position = self.shared.slot_field(index, slot::POSITION);
-            one.tid != tid
-                && (how_far == state::RESERVING
-                    || how_far == state::RESERVED && position == self.head)
-        })
+            match how_far {
+                state::RESERVING | state::RESERVED if one.tid == tid => return false,
+                state::RESERVING => waits = true,
+                state::RESERVED => waits |= position == self.head,
+                _ => {}
+            }
+        }
+        waits
     }
 
     /// Whether a living thread has reserved a record, or is about to, that is not there yet.
