@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::measure::{self, Measured};
 use crate::results::Row;
 use crate::way::Way;
-use crate::workloads::{Count, Quantity, Run, Word, Workload};
+use crate::workloads::{Count, Quantity, Run, Trace, Word, Workload};
 use crate::{Arguments, build, nginx, redis, web};
 
 /// What is the same for all workloads.
@@ -65,6 +65,7 @@ impl Setup {
             ("nginx", "its row is left out"),
             ("wrk", "the row of nginx is left out"),
             ("curl", "its row is left out"),
+            ("jq", "the row of a replay is left out"),
             ("bash", "the row of a script after a socket is left out"),
         ]
         .into_iter()
@@ -81,6 +82,7 @@ impl Setup {
         let ways: Vec<Way> = Way::ALL
             .into_iter()
             .filter(|way| *way != Way::Strace || self.strace.is_some())
+            .filter(|way| *way != Way::Strace || !matches!(workload.run, Run::Replay(_)))
             .filter(|way| *way == Way::Sockstrace || !workload.is_tracers())
             .filter(|way| *way != Way::Stop || workload.is_held_against(*way))
             .collect();
@@ -128,6 +130,22 @@ impl Setup {
             Ready::Program(program, arguments) => {
                 measure::run(self.command(workload, way, program, arguments)).map(Outcome::Measured)
             }
+            Ready::Replay { jq, record, json } => {
+                let mut command = match way {
+                    Way::Untraced => Command::new(jq),
+                    _ => Command::new(&self.sockstrace),
+                };
+                match way {
+                    Way::Untraced => command.arg("-c").arg(".").arg(json),
+                    _ => command
+                        .arg("--replay")
+                        .arg(record)
+                        .arg("-o")
+                        .arg("replayed"),
+                };
+                command.current_dir(self.directory.path());
+                measure::run(command).map(Outcome::Measured)
+            }
             Ready::Redis {
                 server,
                 client,
@@ -167,6 +185,23 @@ impl Setup {
                     client,
                     seconds: self.amount(seconds),
                 }));
+            }
+            Run::Replay(connections) => {
+                let programs = installed("cc").zip(installed("jq"));
+                let Some((cc, jq)) = programs else {
+                    return Ok(None);
+                };
+                let [record, json] =
+                    ["record", "json"].map(|name| self.directory.path().join(name));
+                let mut traced = Command::new(&self.sockstrace);
+                traced
+                    .arg(format!("--record={}", record.display()))
+                    .arg(format!("--json={}", json.display()))
+                    .arg(build::compiled(&cc, "churn")?)
+                    .arg(self.amount(connections).to_string())
+                    .arg("3");
+                measure::run(traced)?;
+                return Ok(Some(Ready::Replay { jq, record, json }));
             }
             Run::Installed(name, words) => (installed(name), words),
             Run::Compiled(name, words) => match installed("cc") {
@@ -208,7 +243,13 @@ impl Setup {
                 if let Some(engine) = engine {
                     command.args(["--engine", engine]);
                 }
-                command.arg("-o").arg(trace).arg("--").arg(program);
+                let trace = trace.display();
+                command.arg(match workload.trace {
+                    Trace::Text => format!("--output={trace}"),
+                    Trace::Record => format!("--record={trace}"),
+                    Trace::Json => format!("--json={trace}"),
+                });
+                command.arg("--").arg(program);
                 command
             }
             (Way::Untraced | Way::Strace, _) => Command::new(program),
@@ -246,6 +287,12 @@ impl Setup {
 enum Ready {
     /// A program and its arguments.
     Program(PathBuf, Vec<OsString>),
+    /// A trace, recorded and as data, and who reads the latter.
+    Replay {
+        jq: PathBuf,
+        record: PathBuf,
+        json: PathBuf,
+    },
     /// redis-server and its client.
     Redis {
         server: PathBuf,

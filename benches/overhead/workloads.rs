@@ -15,8 +15,21 @@ pub struct Workload {
     pub repeat: Count,
     /// The options of strace that ask of it what sockstrace tells.
     pub strace: &'static [&'static str],
+    /// What sockstrace writes.
+    pub trace: Trace,
     /// What is taken from each run: a row of the table each.
     pub measures: &'static [Measure],
+}
+
+/// What sockstrace writes of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Text, by `-o`.
+    Text,
+    /// All that was seen, by `--record`.
+    Record,
+    /// Lines of JSON, by `--json`.
+    Json,
 }
 
 /// How a workload is run.
@@ -30,6 +43,8 @@ pub enum Run {
     Redis(&'static str, Count),
     /// nginx, with an untraced wrk beside it that asks for so many seconds.
     Nginx(Count),
+    /// Replays a record of `churn` with so many connections; what stands beside it as untraced is `jq -c .` of the same run's `--json`.
+    Replay(Count),
 }
 
 /// An argument.
@@ -217,6 +232,7 @@ const USUAL: Workload = Workload {
     run: Run::Installed("true", &[]),
     repeat: ONCE,
     strace: STRACE,
+    trace: Trace::Text,
     measures: &[],
 };
 
@@ -380,6 +396,7 @@ pub const WORKLOADS: &[Workload] = &[
         repeat: count(20, 2),
         strace: &["-f"],
         measures: &[whole(&[of_strace(1.0)])],
+        ..USUAL
     },
     Workload {
         name: "curl",
@@ -399,6 +416,53 @@ pub const WORKLOADS: &[Workload] = &[
         ),
         repeat: count(5, 1),
         measures: &[reported(Quantity::Whole)],
+        ..USUAL
+    },
+    Workload {
+        name: "round-trips-record",
+        title: "the 10,000 round trips of above, with --record",
+        run: Run::Compiled("round_trips", &[amount(10_000, 100)]),
+        trace: Trace::Record,
+        measures: &[reported(Quantity::Whole)],
+        ..USUAL
+    },
+    Workload {
+        name: "bulk-record",
+        title: "1 GiB over TCP in 64 KiB writes, with --record: all of it is kept",
+        run: Run::Compiled("bulk", &[amount(1024, 4)]),
+        trace: Trace::Record,
+        measures: &[reported(Quantity::Whole)],
+        ..USUAL
+    },
+    Workload {
+        name: "redis-record",
+        title: "redis-server, SET from 50 clients, with --record",
+        run: Run::Redis("set", count(50_000, 500)),
+        trace: Trace::Record,
+        measures: &[reported(Quantity::Rate)],
+        ..USUAL
+    },
+    Workload {
+        name: "redis-json",
+        title: "redis-server, SET from 50 clients, with --json=FILE",
+        run: Run::Redis("set", count(50_000, 500)),
+        trace: Trace::Json,
+        measures: &[reported(Quantity::Rate)],
+        ..USUAL
+    },
+    Workload {
+        name: "nginx-record",
+        title: "nginx, a page of 1 KiB over 50 connections that stay open, with --record",
+        run: Run::Nginx(count(3, 1)),
+        trace: Trace::Record,
+        measures: &[reported(Quantity::Rate)],
+        ..USUAL
+    },
+    Workload {
+        name: "replay",
+        title: "--replay of 110,000 calls; for untraced, jq -c . of the same run's --json",
+        run: Run::Replay(count(10_000, 20)),
+        measures: &[whole(&[of_untraced(1.0)])],
         ..USUAL
     },
     Workload {
