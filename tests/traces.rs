@@ -2,6 +2,10 @@
 //! `tests/traces/remake` records them anew.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
+#[path = "end_to_end/harness/data.rs"]
+#[expect(dead_code, reason = "what other tests need")]
+mod data;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,8 +50,7 @@ fn shown(name: &str, options: &[&str]) -> String {
 
 /// Lines of JSON without what they were decoded from.
 fn told(lines: &str) -> String {
-    let lines = lines.lines().map(|line| {
-        let mut line: Value = serde_json::from_str(line).expect("JSON");
+    let lines = data::parse(lines).into_iter().map(|mut line| {
         let object = line.as_object_mut().expect("an object");
         object.remove("captured");
         object.remove("run");

@@ -8,6 +8,8 @@ Usage: sockstrace [OPTIONS] PROGRAM [ARGS]...   as: sockstrace curl example.com
        sockstrace --demo                          a whole connection, explained
 
   -o FILE       write the trace to FILE, or to '|COMMAND'; otherwise to stderr
+  --json[=FILE] the trace as lines of JSON
+  --record=FILE keep all that is seen; --replay FILE shows it again
   -e EXPR       only some calls: -e connect,close  -e '!poll'  -e %network
   -v            show every call, nothing folded or hidden
   -z, -Z        only calls that succeed, that fail

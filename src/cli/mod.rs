@@ -193,6 +193,14 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         Some(file) => Some(target("--record", file)?),
         None => None,
     };
+    if let (Some(Json::Target(json)), Some(record)) = (&json, &record)
+        && json == record
+        && matches!(json, Target::File(_))
+    {
+        return Err(Refusal::new(
+            "--json and --record cannot write to one and the same file",
+        ));
+    }
     let to_file = record.is_some() || matches!(json, Some(Json::Target(_)));
     if !to_file && destination.rotate.is_some() {
         warnings.push("--rotate has no effect without --json=FILE or --record=FILE".into());

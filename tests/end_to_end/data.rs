@@ -721,6 +721,7 @@ fn options_that_make_no_sense_are_refused() {
             "--json=-: standard output is the program's",
         ),
         (&["--record=|", "true"], "needs a command"),
+        (&["--json=x", "--record=x", "true"], "one and the same file"),
         (&["--replay", "x", "true"], "runs no program"),
         (&["--replay", "x", "--record=y"], "nothing to record"),
         (&["--replay", "x", "--demo"], "runs no program"),

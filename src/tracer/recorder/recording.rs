@@ -334,3 +334,35 @@ impl Recording {
         used.filter(|(index, _)| self.shared.state(*index) != state::IDLE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use nix::sys::memfd::{MFdFlags, memfd_create};
+
+    use super::*;
+    use crate::tracer::descriptors::Descriptors;
+
+    #[test]
+    fn writers_that_have_stopped_do_not_wait_for_each_other() {
+        let limits = Limits::default();
+        let file = memfd_create("recording", MFdFlags::MFD_ALLOW_SEALING).expect("a file");
+        let sizes = sizes(limits).expect("room for few items");
+        let shared = Shared::map(&File::from(file), sizes).expect("memory");
+        let table = Descriptors::default().create([]);
+        let mut recording = Recording::new(shared, table, limits, 77, 1);
+        let slots = [10, 20, 30].map(|tid| recording.assign(tid, false).expect("a slot"));
+        // Nothing is on its way.
+        assert!([10, 20, 30].iter().all(|tid| !recording.is_held_up(*tid)));
+        // One is about to reserve its record, or has done so; one has reserved the first, and neither is there yet.
+        recording.shared.set_state(slots[0], state::RESERVING);
+        recording.shared.set_state(slots[1], state::RESERVED);
+        recording.shared.store(header::TAIL, 256);
+        assert!(!recording.is_held_up(10) && !recording.is_held_up(20));
+        assert!(recording.is_held_up(30), "it has nothing to complete");
+        // A record that is there holds nobody up.
+        recording.complete(0, &[0; 256]);
+        assert!(!recording.is_held_up(30));
+    }
+}
