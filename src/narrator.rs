@@ -29,6 +29,11 @@ impl Narrator {
         self.outputs.shows()
     }
 
+    /// How many sockets and processes the story remembers: those that are there.
+    pub fn remembers(&self) -> usize {
+        self.story.open() + self.story.alive()
+    }
+
     /// Tells an event; gives back the box of a call, for another.
     pub fn event(&mut self, event: Event) -> Option<Box<CallEvent>> {
         let mut spare = None;

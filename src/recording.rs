@@ -10,6 +10,9 @@ use crate::report::{Holds, Written};
 use crate::tracer::event::{Event, Nanos};
 use crate::tracer::outbox::{Seen, Tap};
 
+/// After how long without news the story has said all that there is to say of what is waited for: beyond its last word, at 60 s.
+const PATIENCE: Nanos = 61_000_000_000;
+
 /// A record that is being written, if one is wanted.
 #[derive(Clone)]
 pub struct Recording(Option<Arc<Mutex<Running>>>);
@@ -18,6 +21,9 @@ struct Running {
     writer: Writer<Sink>,
     header: HeaderLine<'static>,
     program: ProgramEnd,
+    /// Whether anything was seen since the story was asked last, and until when it may have an answer.
+    fresh: bool,
+    ticks_until: Nanos,
     /// Why it ended early.
     failure: Option<io::Error>,
 }
@@ -40,6 +46,8 @@ impl Recording {
             writer: Writer::new(sink),
             header: header.clone(),
             program: ProgramEnd::default(),
+            fresh: false,
+            ticks_until: 0,
             failure: None,
         };
         running.attempt(|running| running.writer.header(&running.header));
@@ -64,7 +72,7 @@ impl Recording {
 
     /// Notes that the story is asked what is still waited for.
     pub fn tick(&self, now: Nanos) {
-        self.with(|running| running.attempt(|running| running.writer.tick(now)));
+        self.with(|running| running.attempt(|running| running.tick(now)));
     }
 
     /// Has everything written out.
@@ -105,7 +113,19 @@ impl Running {
         }
     }
 
+    /// Where nothing happens for long, nothing new is waited for: a program that idles for days makes no record longer.
+    fn tick(&mut self, now: Nanos) -> io::Result<()> {
+        if std::mem::take(&mut self.fresh) {
+            self.ticks_until = now.saturating_add(PATIENCE);
+        }
+        match now <= self.ticks_until {
+            true => self.writer.tick(now),
+            false => Ok(()),
+        }
+    }
+
     fn see(&mut self, seen: Seen<'_>) -> io::Result<()> {
+        self.fresh = true;
         if self.writer.place().rotate_if_due()? {
             let part = self.header.part.unwrap_or(0) + 1;
             self.header.part = Some(part);

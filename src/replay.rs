@@ -46,6 +46,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let mut narrator = Narrator::new(Story::new(story), shown.outputs);
     let (mut spare, mut now, mut whole) = (None, 0, false);
     let ended = loop {
+        if narrator.remembers() > MOST_REMEMBERED {
+            break Some(
+                reader.unreadable("there are more sockets and processes than a machine has"),
+            );
+        }
         if !narrator.is_heard() {
             whole = true;
             break None;
@@ -73,7 +78,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     };
     let mut written = Written::new(narrator.end(now));
     written.finish_shared(shown.json, showing::holds(options));
-    written.report()?;
+    written.report(showing::is_quiet(options))?;
     match ended {
         Some(why) => Err(unreadable(format!("{why}; all before that was shown"))),
         None if !whole => Err(unreadable(format!(
@@ -83,6 +88,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         None => Ok(()),
     }
 }
+
+/// How many sockets and processes may be alive at once: more come from no machine, and would take all memory.
+const MOST_REMEMBERED: usize = 1 << 23;
 
 /// The latest beginning that is believed: the year 9999.
 const MOST_SECONDS: u64 = 253_402_300_799;

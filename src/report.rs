@@ -71,12 +71,13 @@ impl Written {
         }
     }
 
-    /// Says what was written.
+    /// Says what was written, unless that is to be left out.
     ///
     /// # Errors
     /// Something was not.
-    pub fn report(self) -> Result<(), Failure> {
-        self.lines.iter().for_each(|line| complain(line));
+    pub fn report(self, quiet: bool) -> Result<(), Failure> {
+        let lines = self.lines.iter().filter(|_| !quiet);
+        lines.for_each(|line| complain(line));
         if self.failures.is_empty() {
             return Ok(());
         }

@@ -112,6 +112,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     let config = config(&options);
     let trace = start(&program, &config, mask)?;
     let debug_engine = options.debug_engine;
+    let quiet = showing::is_quiet(&options);
     if debug_engine {
         complain(&format!("engine: {}", trace.mechanism()));
     }
@@ -159,13 +160,13 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
         // On a thread of its own: the program's children are not to wait for the trace's reader.
         let (narrator, report) = (narrator.take(), report.take());
         farewell = Some(thread::spawn(move || {
-            let written = narrator.map_or(Ok(()), join);
+            let written = narrator.map_or(Ok(()), |narrator| join(narrator, quiet));
             report.into_iter().for_each(|report| report.send(status));
             written
         }));
     });
     let written = match (narrator, farewell) {
-        (Some(narrator), _) => join(narrator),
+        (Some(narrator), _) => join(narrator, quiet),
         (None, farewell) => farewell
             .and_then(|farewell| farewell.join().ok())
             .unwrap_or(Ok(())),
@@ -315,9 +316,9 @@ fn narrate(
 }
 
 /// Waits for the output to end, and says what became of it.
-fn join(narrator: JoinHandle<Written>) -> Result<(), Failure> {
+fn join(narrator: JoinHandle<Written>, quiet: bool) -> Result<(), Failure> {
     match narrator.join() {
-        Ok(written) => written.report(),
+        Ok(written) => written.report(quiet),
         // The panic has said its own line.
         Err(_panic) => Err(Failure::own(
             "the trace ended early by a bug of ours; the program was not touched by it",

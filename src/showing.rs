@@ -277,6 +277,11 @@ fn shows_all(options: &Options) -> bool {
             .all(|status| options.statuses.contains(status))
 }
 
+/// Whether all messages are to be left out (`-qqq`).
+pub fn is_quiet(options: &Options) -> bool {
+    quiet(&options.quiet).notices
+}
+
 /// The messages to leave out; of notices only when all else is left out too (`-qqq`).
 fn quiet(set: &Set<Message>) -> Quiet {
     let all = [

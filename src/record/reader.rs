@@ -112,8 +112,9 @@ impl<R: BufRead> Reader<R> {
                 "call" => self.calling()?.map(Item::Call),
                 "waiting" => self.calling()?.map(Item::Waiting),
                 "process" => {
-                    let event = self.parse::<ProcessLine<'_>>()?.event();
-                    event.map(|event| Item::Event(Event::Process(event)))
+                    let line: ProcessLine<'_> = self.parse()?;
+                    self.check_number(line.pid, line.tid)?;
+                    line.event().map(|event| Item::Event(Event::Process(event)))
                 }
                 "notice" => {
                     let notice = self.parse::<NoticeLine<'_>>()?.notice();
@@ -180,7 +181,17 @@ impl<R: BufRead> Reader<R> {
 
     fn calling(&self) -> Result<Option<Box<Calling>>, Unreadable> {
         let line: CallLine<'_> = self.parse()?;
+        self.check_number(line.pid, line.tid)?;
         Ok(line.calling())
+    }
+
+    /// Whoever keeps notes on processes keeps no more of them than there can be (PID_MAX_LIMIT, include/linux/threads.h).
+    fn check_number(&self, pid: i32, tid: i32) -> Result<(), Unreadable> {
+        const MOST: i32 = 1 << 22;
+        match [pid, tid].iter().find(|id| !(0..=MOST).contains(*id)) {
+            Some(id) => Err(self.unreadable(format!("no process has the number {id}"))),
+            None => Ok(()),
+        }
     }
 
     fn parse<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Unreadable> {
@@ -194,7 +205,8 @@ impl<R: BufRead> Reader<R> {
         })
     }
 
-    fn unreadable(&self, why: impl Into<String>) -> Unreadable {
+    /// That what was read last cannot be used, and why.
+    pub fn unreadable(&self, why: impl Into<String>) -> Unreadable {
         Unreadable {
             line: self.line,
             why: why.into(),

@@ -84,7 +84,7 @@ fn socket() -> impl Strategy<Value = (i32, Socket)> {
 }
 
 fn calling() -> impl Strategy<Value = Box<Calling>> {
-    let whose = (any::<(i32, i32)>(), any::<(u64, u64)>());
+    let whose = ((0..=1 << 22, 0..=1 << 22), any::<(u64, u64)>());
     let made = (
         0..rows().len(),
         any::<[u64; 6]>(),

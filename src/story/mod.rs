@@ -143,6 +143,11 @@ impl Story {
         self.conversations.len()
     }
 
+    /// How many processes and threads are remembered: those that live.
+    pub fn alive(&self) -> usize {
+        self.processes.len()
+    }
+
     fn process(&mut self, event: ProcessEvent, said: &mut Vec<Told>) {
         let ProcessEvent { pid, tid, time, .. } = event;
         let mut importance = Importance::Ordinary;

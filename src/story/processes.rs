@@ -30,6 +30,11 @@ struct Process {
 }
 
 impl Processes {
+    /// How many processes and threads are known.
+    pub fn len(&self) -> usize {
+        self.processes.len() + self.threads.len()
+    }
+
     /// A process or thread has begun.
     pub fn started(&mut self, pid: i32, tid: i32, parent: Option<i32>, name: &str) {
         if pid != tid {

@@ -444,8 +444,10 @@ fn json_takes_the_place_of_the_text_and_holds_every_call() {
 fn files_follow_each_other() {
     let folder = scratch();
     let json = format!("--json={}/trace.ndjson", text(folder.path()));
-    let script = script("data.py");
-    let python = [text(&installed("python3")), text(&script), "3000000"].map(str::to_owned);
+    let code = "import socket
+a, b = socket.socketpair()
+for n in range(200): a.send(b'x' * 100); b.recv(100)";
+    let python = [text(&installed("python3")), "-c", code].map(str::to_owned);
     let outcome = run(sockstrace(&[json.as_str(), "--rotate=20K"], &python)).exited(0);
     let said = outcome.stderr.text();
     let mut all = String::new();
