@@ -285,6 +285,13 @@ fn every_failure_says_its_line_and_why() {
             "it says what no trace says: invalid value: integer `-1`, expected u64 at column 27",
         ),
         (
+            format!(
+                "{header}{{\"type\":\"process\",\"pid\":1,\"tid\":-5,\"time_ns\":0,\"change\":\"continued\"}}\n"
+            ),
+            2,
+            "no process has the number -5",
+        ),
+        (
             format!("{header}{tick}{{\"type\":\"ti"),
             3,
             "the file ends in the middle of it",
