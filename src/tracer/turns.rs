@@ -103,19 +103,28 @@ impl Turns {
 
     /// Whether something later of the same thread has been lined up.
     fn waits(&self, waited: &Waited) -> bool {
-        let tid = |waited: &Waited| match waited {
-            Waited::Stopped(stopped, _) => Some(stopped.tid()),
-            Waited::Ended(tid, _) => Some(*tid),
-            Waited::Interrupted | Waited::Nothing => None,
-        };
-        let one = tid(waited);
-        one.is_some() && self.waiting.iter().any(|other| tid(other) == one)
+        let one = tid_of(waited);
+        one.is_some() && self.waiting.iter().any(|other| tid_of(other) == one)
     }
 
+    /// Whoever has stopped is heard of again only when it was killed, or when another thread has taken its number over by an execve: then
+    /// what was to be said of the old one no longer counts, and would let the new one run on from a stop that nobody has seen.
     fn line_up(&mut self, next: Waited) {
+        let tid = tid_of(&next);
+        self.waiting
+            .retain(|other| tid.is_none() || tid_of(other) != tid);
         if let Waited::Stopped(stopped, _) = &next {
             self.served.insert(stopped.tid());
         }
         self.waiting.push_back(next);
+    }
+}
+
+/// The thread that it is about.
+fn tid_of(waited: &Waited) -> Option<i32> {
+    match waited {
+        Waited::Stopped(stopped, _) => Some(stopped.tid()),
+        Waited::Ended(tid, _) => Some(*tid),
+        Waited::Interrupted | Waited::Nothing => None,
     }
 }
