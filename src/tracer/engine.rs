@@ -277,7 +277,8 @@ impl Engine {
             Waited::Ended(tid, _) => *tid,
             Waited::Interrupted | Waited::Nothing => return Some(next),
         };
-        if self.is_held_up(tid) {
+        let lives_on = matches!(next, Waited::Stopped(_, Stop::Signal(..)));
+        if self.is_held_up(tid, lives_on) {
             return turns.put_off(next);
         }
         turns.went_on();

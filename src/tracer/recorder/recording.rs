@@ -273,9 +273,9 @@ impl Recording {
         }
     }
 
-    /// Whether what comes next is waited for: another thread than this one is about to complete it. A thread that has stopped amid a record
-    /// of its own waits for nobody: who completes it in its name may be all that the others wait for.
-    pub fn is_held_up(&self, tid: i32) -> bool {
+    /// Whether what comes next is waited for: another thread than this one is about to complete it. A thread that lives on, and has stopped amid a
+    /// record of its own, waits for nobody: who completes it in its name may be all that the others wait for.
+    pub fn is_held_up(&self, tid: i32, lives_on: bool) -> bool {
         let next = self.shared.in_ring(self.head);
         if self.shared.tail() == self.head || self.shared.load(next) == self.head ^ self.secret {
             return false;
@@ -285,7 +285,8 @@ impl Recording {
             let how_far = self.shared.state(index);
             let position = self.shared.slot_field(index, slot::POSITION);
             match how_far {
-                state::RESERVING | state::RESERVED if one.tid == tid => return false,
+                state::RESERVING | state::RESERVED if one.tid == tid && lives_on => return false,
+                _ if one.tid == tid => {}
                 state::RESERVING => waits = true,
                 state::RESERVED => waits |= position == self.head,
                 _ => {}
@@ -354,15 +355,19 @@ mod tests {
         let mut recording = Recording::new(shared, table, limits, 77, 1);
         let slots = [10, 20, 30].map(|tid| recording.assign(tid, false).expect("a slot"));
         // Nothing is on its way.
-        assert!([10, 20, 30].iter().all(|tid| !recording.is_held_up(*tid)));
+        assert!(
+            [10, 20, 30]
+                .iter()
+                .all(|tid| !recording.is_held_up(*tid, true))
+        );
         // One is about to reserve its record, or has done so; one has reserved the first, and neither is there yet.
         recording.shared.set_state(slots[0], state::RESERVING);
         recording.shared.set_state(slots[1], state::RESERVED);
         recording.shared.store(header::TAIL, 256);
-        assert!(!recording.is_held_up(10) && !recording.is_held_up(20));
-        assert!(recording.is_held_up(30), "it has nothing to complete");
+        assert!(!recording.is_held_up(10, true) && !recording.is_held_up(20, true));
+        assert!(recording.is_held_up(30, true), "it has nothing to complete");
         // A record that is there holds nobody up.
         recording.complete(0, &[0; 256]);
-        assert!(!recording.is_held_up(30));
+        assert!(!recording.is_held_up(30, true));
     }
 }

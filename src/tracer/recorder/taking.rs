@@ -271,9 +271,9 @@ impl Engine {
     }
 
     /// Whether a thread is amid writing down a call, and others after it that `tid` has made: what it does next comes after them.
-    pub(in crate::tracer) fn is_held_up(&self, tid: i32) -> bool {
+    pub(in crate::tracer) fn is_held_up(&self, tid: i32, lives_on: bool) -> bool {
         let recording = self.space_of(tid).and_then(|id| self.recordings.get(&id));
-        recording.is_some_and(|recording| recording.is_held_up(tid))
+        recording.is_some_and(|recording| recording.is_held_up(tid, lives_on))
     }
 
     /// The address space of a thread.
