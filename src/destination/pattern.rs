@@ -1,9 +1,11 @@
 //! Names of files with `%h`, `%p` and `%t` in them, so that many runs on many hosts can write to one folder.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::codec::Codec;
 
 /// What stands for them.
 #[derive(Clone, Debug)]
@@ -23,7 +25,8 @@ pub fn expand(pattern: &Path, facts: &NameFacts) -> PathBuf {
     while let [byte, behind @ ..] = rest {
         rest = match rest {
             [b'%', b'h', behind @ ..] => {
-                name.extend(facts.host.bytes().map(in_name));
+                let host: String = facts.host.chars().map(in_name).collect();
+                name.extend(host.into_bytes());
                 behind
             }
             [b'%', b'p', behind @ ..] => {
@@ -47,27 +50,35 @@ pub fn expand(pattern: &Path, facts: &NameFacts) -> PathBuf {
     OsString::from_vec(name).into()
 }
 
+/// Ends of names that say what is in a file, beside those of its compression.
+const CONTENTS: [&str; 5] = ["json", "jsonl", "log", "ndjson", "txt"];
+
 /// The name of another file beside it: `trace.ndjson.zst` becomes `trace.1.ndjson.zst`.
 pub fn part(path: &Path, part: u32) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    // A name may begin with a point.
-    let end = name
-        .iter()
-        .skip(1)
-        .position(|byte| *byte == b'.')
-        .map_or(name.len(), |at| at + 1);
-    let (stem, extensions) = name.split_at(end);
+    let name = path.file_name().unwrap_or_default();
+    // Other points are the name's own, as in that of a host.
+    let mut stem = Path::new(name);
+    while says_what_is_in_it(stem)
+        && let Some(shorter) = stem.file_stem()
+    {
+        stem = Path::new(shorter);
+    }
+    let (stem, ends) = name.as_bytes().split_at(stem.as_os_str().len());
     let number = format!(".{part}");
-    path.with_file_name(OsString::from_vec(
-        [stem, number.as_bytes(), extensions].concat(),
-    ))
+    path.with_file_name(OsString::from_vec([stem, number.as_bytes(), ends].concat()))
+}
+
+fn says_what_is_in_it(name: &Path) -> bool {
+    let holds = |end: &OsStr| CONTENTS.iter().any(|known| end.eq_ignore_ascii_case(known));
+    Codec::of(name) != Codec::Plain || name.extension().is_some_and(holds)
 }
 
 /// A machine may have any name; it is not to lead to another folder.
-fn in_name(byte: u8) -> u8 {
-    match byte {
-        b'/' | 0..=0x1f | 0x7f => b'_',
-        byte => byte,
+fn in_name(letter: char) -> char {
+    match letter {
+        '/' => '_',
+        letter if letter.is_control() => '_',
+        letter => letter,
     }
 }
 
@@ -113,13 +124,16 @@ mod tests {
     #[test]
     fn names_say_where_who_and_when() {
         let facts = NameFacts {
-            host: "web/1\n".into(),
+            host: "web/1\n\u{85}é".into(),
             pid: 4121,
             time: UNIX_EPOCH + Duration::from_secs(951_782_400),
         };
         for (pattern, expected) in [
             ("trace", "trace"),
-            ("a/%h-%p-%t.ndjson", "a/web_1_-4121-20000229T000000Z.ndjson"),
+            (
+                "a/%h-%p-%t.ndjson",
+                "a/web_1__é-4121-20000229T000000Z.ndjson",
+            ),
             ("100%%p %x %", "100%p %x %"),
         ] {
             assert_eq!(expand(Path::new(pattern), &facts), Path::new(expected));
@@ -147,6 +161,12 @@ mod tests {
             ("t/trace.ndjson.zst", "t/trace.2.ndjson.zst"),
             ("trace", "trace.2"),
             (".trace.gz", ".trace.2.gz"),
+            (".gz", ".gz.2"),
+            ("run.ZST", "run.2.ZST"),
+            // A host's name has points of its own, and so may any other.
+            ("db.example.com-7.json.gz", "db.example.com-7.2.json.gz"),
+            ("v1.2/run-1.5.zst", "v1.2/run-1.5.2.zst"),
+            ("db.example.com", "db.example.com.2"),
         ] {
             assert_eq!(part(Path::new(path), 2), Path::new(expected));
         }
