@@ -85,11 +85,17 @@ pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
 fn new_file(path: &Path, inputs: &[FileIdentity]) -> Result<BufWriter<File>, String> {
     let file = open(path, false, inputs)?;
     // What is no file that could be emptied (a pipe, a device) need not be.
-    let empties = file.get_ref().metadata().is_ok_and(|about| about.is_file());
-    if empties && let Err(error) = file.get_ref().set_len(0) {
+    if is_regular(file.get_ref())
+        && let Err(error) = file.get_ref().set_len(0)
+    {
         return Err(cannot_write(path, error));
     }
     Ok(file)
+}
+
+/// Whether it is neither a pipe nor a device.
+fn is_regular(file: &File) -> bool {
+    file.metadata().is_ok_and(|about| about.is_file())
 }
 
 fn open(path: &Path, append: bool, inputs: &[FileIdentity]) -> Result<BufWriter<File>, String> {

@@ -20,6 +20,8 @@ pub struct Sink {
     /// The file that it began with, and how long one may get.
     path: Option<PathBuf>,
     rotate: Option<u64>,
+    /// What no file of it may be.
+    inputs: Vec<FileIdentity>,
     part: u32,
     /// Files that have been written to their ends.
     written: Vec<Written>,
@@ -47,6 +49,16 @@ enum Raw {
     Command(BufWriter<ChildStdin>),
 }
 
+impl Raw {
+    /// Whether it is a file that keeps what is written.
+    fn is_regular(&self) -> bool {
+        match self {
+            Self::File(file) => super::is_regular(file.get_ref()),
+            Self::Command(_) => false,
+        }
+    }
+}
+
 impl Sink {
     /// Opens it. A file's name says how it is compressed, unless `codec` does; with `rotate` another file follows after so many bytes.
     ///
@@ -72,6 +84,8 @@ impl Sink {
                 (Raw::Command(input), name, None, Some(consumer))
             }
         };
+        // What is written to a pipe or a device does not stay there: no other file could go on from it.
+        let rotate = rotate.filter(|_| place.is_regular());
         let codec = codec.unwrap_or(path.as_deref().map_or(Codec::Plain, Codec::of));
         let encoder = Encoder::new(codec, Counted { place, bytes: 0 })
             .map_err(|error| format!("cannot write the trace to {name}: {error}"))?;
@@ -82,6 +96,7 @@ impl Sink {
             codec,
             path,
             rotate,
+            inputs: inputs.to_vec(),
             part: 0,
             written: Vec::new(),
             dirty: false,
@@ -109,7 +124,8 @@ impl Sink {
         self.part += 1;
         let path = part(&first, self.part);
         self.name = path.display().to_string();
-        let place = Raw::File(super::new_file(&path, &[]).map_err(io::Error::other)?);
+        let file = super::new_file(&path, &self.inputs).map_err(io::Error::other)?;
+        let place = Raw::File(file);
         self.encoder = Some(Encoder::new(self.codec, Counted { place, bytes: 0 })?);
         Ok(true)
     }
@@ -186,6 +202,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::time::UNIX_EPOCH;
 
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
     use super::super::open_input;
     use super::*;
 
@@ -256,14 +275,105 @@ mod tests {
     }
 
     #[test]
+    fn no_part_overwrites_what_is_being_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.1.ndjson");
+        fs::write(&path, "what it says").expect("room");
+        let (_reader, identity) = open_input(&path).expect("it is there");
+        let target = Target::File(folder.path().join("t.ndjson"));
+        let mut sink =
+            Sink::open(&target, &facts(), None, Some(1), &[identity]).expect("another file");
+        sink.write_all(b"words").expect("room");
+        sink.flush().expect("room");
+        let refusal = sink.rotate_if_due().expect_err("it is being read");
+        assert!(
+            refusal
+                .to_string()
+                .contains("is the trace that is being read"),
+            "{refusal}"
+        );
+        assert_eq!(read(&path), "what it says");
+    }
+
+    #[test]
+    fn what_is_no_file_has_no_parts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        mkfifo(&path, Mode::S_IRWXU).expect("a pipe");
+        // Open for both, it waits for nobody.
+        let reader = fs::File::options().read(true).write(true).open(&path);
+        let mut reader = reader.expect("a pipe");
+        let mut sink = open(path.clone(), Some(1));
+        sink.write_all(b"words").expect("a pipe");
+        sink.flush().expect("a pipe");
+        assert!(!sink.rotate_if_due().expect("nothing to do"));
+        assert_eq!(sink.finish().expect("a pipe").len(), 1);
+        let mut back = [0; 5];
+        reader.read_exact(&mut back).expect("all of it");
+        assert_eq!(&back, b"words");
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_device_is_not_emptied_and_may_be_full() {
+        let mut sink = open("/dev/null".into(), None);
+        sink.write_all(b"words").expect("room");
+        assert_eq!(sink.finish().expect("room")[0].bytes, 5);
+        for codec in [Codec::Plain, Codec::Zstd, Codec::Gzip] {
+            let target = Target::File("/dev/full".into());
+            let sink = Sink::open(&target, &facts(), Some(codec), None, &[]);
+            let mut sink = sink.expect("it can be opened");
+            sink.write_all(b"words").expect("they are kept");
+            let error = sink.flush().expect_err("it is full");
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_in_one_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("no/t.zst");
+        let target = Target::File(path.clone());
+        let Err(refusal) = Sink::open(&target, &facts(), None, None, &[]) else {
+            panic!("it was opened");
+        };
+        let expected = format!("cannot write the trace to {}: No such", path.display());
+        assert!(refusal.starts_with(&expected), "{refusal}");
+    }
+
+    #[test]
+    fn what_was_flushed_can_be_read_though_the_end_never_comes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["t.ndjson", "t.NDJSON.ZST", "t.ndjson.gz"] {
+            let path = folder.path().join(name);
+            let mut sink = open(path.clone(), None);
+            let length = |path| fs::metadata(path).expect("a file").len();
+            sink.write_all(b"words").expect("room");
+            sink.flush().expect("room");
+            let flushed = length(&path);
+            sink.flush().expect("nothing to do");
+            assert_eq!(length(&path), flushed, "{name}");
+            let (mut reader, _) = open_input(&path).expect("it is there");
+            let mut back = Vec::new();
+            let ended = reader.read_to_end(&mut back);
+            assert_eq!(back, b"words", "{name}");
+            match sink.codec {
+                Codec::Plain => assert!(ended.is_ok()),
+                _ => assert_eq!(
+                    ended.expect_err("it goes on").kind(),
+                    io::ErrorKind::UnexpectedEof,
+                    "{name}"
+                ),
+            }
+        }
+    }
+
+    #[test]
     fn a_command_gets_all_and_is_waited_for() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("copy");
-        let open = |command: String| {
-            let target = Target::Command(command.into());
-            Sink::open(&target, &facts(), None, Some(1), &[]).expect("a shell")
-        };
-        let mut sink = open(format!("cat >'{}'", path.display()));
+        let target = Target::Command(format!("cat >'{}'", path.display()).into());
+        let mut sink = Sink::open(&target, &facts(), None, Some(1), &[]).expect("a shell");
         sink.write_all(b"words").expect("a pipe");
         assert!(!sink.rotate_if_due().expect("nothing to do"));
         let written = sink.finish().expect("it ended well");
