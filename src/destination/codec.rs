@@ -196,6 +196,37 @@ mod tests {
     }
 
     #[test]
+    fn all_that_was_flushed_before_the_cut_is_read_back() {
+        // Longer than any buffer between, and not the same again and again.
+        let numbers = (0..60_000_u32).map(|number| number.wrapping_mul(2_654_435_761));
+        let lines: Vec<String> = numbers.map(|number| format!("{number:x}\n")).collect();
+        for codec in [Codec::Zstd, Codec::Gzip] {
+            let mut encoder = Encoder::new(codec, Vec::new()).expect("room");
+            let (mut text, mut flushed) = (Vec::new(), Vec::new());
+            for chunk in lines.chunks(10_000) {
+                let chunk = chunk.concat().into_bytes();
+                encoder.write_all(&chunk).expect("a Vec takes all");
+                encoder.flush().expect("a Vec takes all");
+                text.extend(chunk);
+                flushed.push((encoder.place().len(), text.len()));
+            }
+            let all = encoder.finish().expect("a Vec takes all");
+            for (at, known) in flushed {
+                for cut in [at, at + 1, at + 2] {
+                    let cut = cut.min(all.len() - 1);
+                    let mut back = Vec::new();
+                    let ended = decode(io::Cursor::new(all[..cut].to_vec()))
+                        .and_then(|mut reader| reader.read_to_end(&mut back));
+                    let kind = ended.expect_err("it is cut off").kind();
+                    assert_eq!(kind, io::ErrorKind::UnexpectedEof, "{codec:?} cut at {cut}");
+                    assert!(text.starts_with(&back), "{codec:?} cut at {cut}");
+                    assert!(back.len() >= known, "{codec:?} cut at {cut}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn parts_that_follow_each_other_are_one() {
         for codec in [Codec::Zstd, Codec::Gzip] {
             let mut twice = encoded(codec);
