@@ -42,7 +42,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let json = showing::json_sink(options, &facts, &inputs).map_err(Failure::own)?;
     let story = showing::story(options);
     let telling = session::telling(options, story.clone());
-    let shown = showing::outputs(options, Places { text, json }, run);
+    let shown = showing::outputs(
+        options,
+        Places {
+            text,
+            json,
+            inputs: inputs.to_vec(),
+        },
+        run,
+    );
     let mut narrator = Narrator::new(Story::new(story), shown.outputs);
     let (mut spare, mut now, mut whole) = (None, 0, false);
     let ended = loop {

@@ -136,7 +136,15 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     let narrator = thread::Builder::new()
         .name("output".to_owned())
         .spawn(move || {
-            let shown = showing::outputs(&options, Places { text, json }, run);
+            let shown = showing::outputs(
+                &options,
+                Places {
+                    text,
+                    json,
+                    inputs: Vec::new(),
+                },
+                run,
+            );
             let narrator = Narrator::new(Story::new(story), shown.outputs);
             let (failures, end) = narrate(inbox, narrator, &recording, clock);
             let mut written = Written::new(failures);

@@ -73,6 +73,8 @@ pub struct Places {
     pub text: Place,
     /// That of the trace as data, where it has one of its own.
     pub json: Option<Sink>,
+    /// What is being read.
+    pub inputs: Vec<FileIdentity>,
 }
 
 /// What the outputs have to know of a run.
@@ -94,11 +96,11 @@ pub struct Shown {
 
 /// Makes the outputs of a run.
 pub fn outputs(options: &Options, places: Places, run: Run) -> Shown {
-    let Places { text, json } = places;
+    let Places { text, json, inputs } = places;
     let json = json.map(Shared::new);
     let mut outputs = Several::default();
     if options.text {
-        show_text(options, text, &run, &mut outputs);
+        show_text(options, text, inputs, &run, &mut outputs);
     } else if options.json == Some(cli::Json::TextPlace) {
         let name = destination::name(&options.destination);
         outputs.add(name, JsonLines::new(text, json_settings(options, &run)));
@@ -113,7 +115,13 @@ pub fn outputs(options: &Options, places: Places, run: Run) -> Shown {
     Shown { outputs, json }
 }
 
-fn show_text(options: &Options, place: Place, run: &Run, outputs: &mut Several) {
+fn show_text(
+    options: &Options,
+    place: Place,
+    inputs: Vec<FileIdentity>,
+    run: &Run,
+    outputs: &mut Several,
+) {
     let settings = settings(options, &place, run.began, run.header.explains);
     let name = destination::name(&options.destination);
     if let cli::Destination::File {
@@ -125,7 +133,8 @@ fn show_text(options: &Options, place: Place, run: &Run, outputs: &mut Several) 
         let (path, append) = (path.clone(), *append);
         let each = PerProcess::new(move |pid, again| {
             let path = destination::per_process(&path, pid);
-            let file = destination::file(&path, append || again).map_err(io::Error::other)?;
+            let file =
+                destination::file(&path, append || again, &inputs).map_err(io::Error::other)?;
             Ok(Box::new(Text::new(file, settings.clone())))
         });
         outputs.add(name, each);

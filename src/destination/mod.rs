@@ -70,14 +70,14 @@ impl Place {
     }
 }
 
-/// Opens a file for a trace, readable by its owner only: a trace can hold what others must not see.
+/// Opens a file for a trace, readable by its owner only: a trace can hold what others must not see. None of the `inputs` is touched.
 ///
 /// # Errors
 /// One line that says which file, and why.
-pub fn file(path: &Path, append: bool) -> Result<BufWriter<File>, String> {
+pub fn file(path: &Path, append: bool, inputs: &[FileIdentity]) -> Result<BufWriter<File>, String> {
     match append {
-        true => open(path, append, &[]),
-        false => new_file(path, &[]),
+        true => open(path, append, inputs),
+        false => new_file(path, inputs),
     }
 }
 

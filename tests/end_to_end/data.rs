@@ -588,6 +588,16 @@ fn a_replay_does_not_overwrite_what_it_reads() {
         );
         assert_eq!(read(&file), before);
     }
+    // Not even where it has the name of a process's own file.
+    let pid = lines(&file)[0]["pid"].to_string();
+    let own = folder.path().join(format!("o.{pid}"));
+    std::fs::rename(&file, &own).expect("a file of ours");
+    let outcome = run(replay(&["-ff", "-o", text(&folder.path().join("o"))], &own)).exited(125);
+    assert!(
+        outcome.stderr.text().contains("is being read"),
+        "{outcome:?}"
+    );
+    assert_eq!(read(&own), before);
 }
 
 /// The lines of ours that say that something is missing.
