@@ -208,10 +208,11 @@ impl Engine {
         // What the others were writing down is over with them, and may keep back what this thread has.
         let caller = former.unwrap_or(pid);
         let process = self.tracees.processes.get(&pid);
-        let others = process.map_or_else(Vec::new, |process| {
+        let mut others: Vec<i32> = process.map_or_else(Vec::new, |process| {
             let others = process.threads.iter().filter(|tid| **tid != caller);
             others.copied().collect()
         });
+        others.sort_by_key(|tid| self.recorder_turn(*tid));
         for other in others {
             self.recorder_cut_off(other);
         }

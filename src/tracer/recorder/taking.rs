@@ -276,6 +276,21 @@ impl Engine {
         recording.is_some_and(|recording| recording.is_held_up(tid, lives_on))
     }
 
+    /// When a thread's turn is among several that have ended amid their records: in the order of the ring, so that what stands behind a
+    /// record which is missing is taken before those who made it are forgotten.
+    pub(in crate::tracer) fn recorder_turn(&self, tid: i32) -> (u8, u64) {
+        let recording = self.space_of(tid).and_then(|id| self.recordings.get(&id));
+        let its = recording.and_then(|recording| Some((recording, recording.slot_of(tid)?)));
+        let Some((recording, index)) = its else {
+            return (2, 0);
+        };
+        match recording.shared.state(index) {
+            state::RESERVED => (0, recording.shared.slot_field(index, slot::POSITION)),
+            state::RESERVING => (1, 0),
+            _ => (2, 0),
+        }
+    }
+
     /// The address space of a thread.
     pub(in crate::tracer) fn space_of(&self, tid: i32) -> Option<SpaceId> {
         let pid = self.tracees.threads.get(&tid)?.pid;
