@@ -50,6 +50,15 @@ for statement in json.load(sys.stdin):
         .collect()
 }
 
+/// The path of python3 itself: what PATH gives can be a version manager's script, which makes calls of its own.
+fn python3() -> String {
+    let output = Command::new("python3")
+        .args(["-c", "import sys; print(sys.executable, end='')"])
+        .output()
+        .expect("python3");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
 /// Some real traces, compressed or not, in `traces`; the port of the server that they talk to.
 fn traces(folder: &Path) -> u16 {
     std::fs::create_dir(folder.join("traces")).expect("a folder");
@@ -74,6 +83,7 @@ a, b = socket.socketpair(); a.send(b'\\xff\\x00'); b.recv(5)
 os.kill(os.getpid(), 0)
 if len(sys.argv) > 1: os._exit(3)"
     );
+    let python3 = python3();
     for (name, leaves) in [
         ("a.ndjson", false),
         ("b.ndjson.zst", true),
@@ -82,7 +92,7 @@ if len(sys.argv) > 1: os._exit(3)"
         let mut sockstrace = Command::new(env!("CARGO_BIN_EXE_sockstrace"));
         sockstrace
             .arg(format!("--json=traces/{name}"))
-            .args(["--", "python3", "-c", &talk])
+            .args(["--", &python3, "-c", &talk])
             .args(leaves.then_some("leave"))
             .current_dir(folder);
         let status = sockstrace.status().expect("sockstrace");

@@ -68,16 +68,31 @@ pub fn installed(name: &str) -> PathBuf {
 pub fn if_installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Servers are where an ordinary user's PATH does not lead.
-    let found = std::env::split_paths(&path)
+    let files: Vec<_> = std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .map(|directory| directory.join(name))
-        .find(|file| {
+        .filter(|file| {
             nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
-        });
+        })
+        .collect();
+    // A version manager's script of that name makes calls of its own before it becomes the program.
+    let found = files
+        .iter()
+        .find(|file| !is_shell_script(file))
+        .or(files.first())
+        .cloned();
     if found.is_none() {
         eprintln!("{name} is not installed");
     }
     found
+}
+
+fn is_shell_script(file: &Path) -> bool {
+    let mut start = [0; 64];
+    let read = File::open(file).and_then(|mut file| file.read(&mut start));
+    let mut lines = start[..read.unwrap_or(0)].split(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    first.starts_with(b"#!") && first.ends_with(b"sh")
 }
 
 /// A command with the environment that all tests share: UTF-8, no colours wished for or forbidden, no proxies.
