@@ -53,6 +53,7 @@ complete -c sockstrace -s A -l output-append-mode -d 'Append to FILE, in place o
 complete -c sockstrace -l output-separately -d 'Write each process\'s trace to its own FILE.PID; also -ff'
 complete -c sockstrace -l full-data -d 'Write to --json all data, not as much as -s says'
 complete -c sockstrace -l no-data -d 'Keep what is sent and received out of every output; sizes remain'
+complete -c sockstrace -l show-secrets -d 'Show passwords, cookies, tokens and keys, which are masked otherwise'
 complete -c sockstrace -s f -l follow-forks -d 'Follow the processes that the program starts (always on); -ff: with -o, a file for each'
 complete -c sockstrace -l no-follow -d 'Show only the program\'s own process, not those that it starts'
 complete -c sockstrace -l no-wait -d 'End when the program ends, even where processes that it started still run'

@@ -27,6 +27,8 @@ pub mod origin;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod output;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod protocol;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod record;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod recording;

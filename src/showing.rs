@@ -15,28 +15,27 @@ use crate::output::summary::{Sort, Summary};
 use crate::output::text::{Ends, Quiet, Settings, Text};
 use crate::output::time::{Clock, Wall};
 use crate::output::{Descriptors, Hex};
+use crate::protocol::LOOKED_AT;
 use crate::record::{self, HeaderLine};
 use crate::report::Holds;
-use crate::story;
+use crate::story::{self, Hearing};
 use crate::syscall::{Limits, Selection};
 use crate::terminal::Abilities;
 
 /// The most bytes that are copied for a dump of a call's data.
 const DUMPED: usize = 1 << 20;
 
-/// How much of each call is to be told: the most that an output shows.
+/// How much of each call is to be told: the most that an output shows, or as much as tells what is said.
 pub fn limits(options: &Options) -> Limits {
-    let text = Limits {
-        data: text_data(options),
-        ..Limits::default()
-    };
-    match json_limits(options) {
-        Some(json) => Limits {
-            data: text.data.max(json.data),
-            buffers: json.buffers,
-            ..text
+    let json = json_limits(options);
+    let shown = text_data(options).max(json.map_or(0, |json| json.data));
+    Limits {
+        data: match options.no_data {
+            true => 0,
+            false => shown.max(LOOKED_AT),
         },
-        None => text,
+        buffers: json.map_or(Limits::default().buffers, |json| json.buffers),
+        ..Limits::default()
     }
 }
 
@@ -179,6 +178,10 @@ pub fn story(options: &Options) -> story::Options {
         named: named(options),
         follow: options.follow,
         shows_folded: !options.statuses.contains(&Status::Successful),
+        hearing: Hearing {
+            looks_at: limits(options).data,
+            shows_secrets: options.show_secrets,
+        },
     }
 }
 

@@ -233,6 +233,13 @@ pub(super) struct Destination {
     #[arg(long)]
     pub no_data: bool,
 
+    /// Show passwords, cookies, tokens and keys, which are masked otherwise
+    ///
+    /// Masked is what a known protocol carries as a secret: Authorization, Cookie and keys in HTTP, passwords and tokens in URLs and
+    /// forms, and what programs log in with. --record keeps all as it was.
+    #[arg(long)]
+    pub show_secrets: bool,
+
     /// Begin another file when one has reached SIZE, such as 100M
     ///
     /// For --json and --record: trace.ndjson, then trace.1.ndjson, trace.2.ndjson and so on. SIZE is in bytes, or with K, M or G in units

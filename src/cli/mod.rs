@@ -232,6 +232,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         record,
         full_data: destination.full_data,
         no_data: destination.no_data,
+        show_secrets: destination.show_secrets,
         rotate: destination.rotate,
         labels: destination.label.into_iter().collect(),
         filters,

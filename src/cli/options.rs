@@ -36,6 +36,8 @@ pub struct Options {
     pub full_data: bool,
     /// `--no-data`: no data is read, shown or written.
     pub no_data: bool,
+    /// `--show-secrets`: secrets are not masked.
+    pub show_secrets: bool,
     /// `--rotate`: how long a file of data may get, in bytes.
     pub rotate: Option<u64>,
     /// `--label`: what is to stand in the header.

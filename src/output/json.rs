@@ -9,9 +9,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use super::settings::Ends;
+use crate::protocol::{Kind, Message};
 use crate::record::{
-    Address, Bytes, CallLine, ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NoticeLine,
-    ProcessLine, ProgramEnd, Writer, inode,
+    Address, Bytes, CallLine, ConversationLine, ExitLine, HeaderLine, Line, MessageLine,
+    MomentLine, NoticeLine, ProcessLine, ProgramEnd, Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
 use crate::story::{Conversation, Ending, Farewell, Fate, Meaning, Part, Side, Told, What};
@@ -141,6 +142,8 @@ impl<W: Rolls> JsonLines<W> {
             meaning: told.meaning.as_ref().map(meaning),
             waited: told.took,
             after: told.after,
+            messages: told.messages.iter().map(message).collect(),
+            messages_more: Some(told.more).filter(|more| *more > 0),
             address: call.address().map(Address::from).unwrap_or_default(),
             bytes: (moves && call.outcome.value().is_some()).then(|| moved(event)),
             data: text.ok().filter(|_| has_data),
@@ -355,6 +358,19 @@ fn meaning(meaning: &Meaning) -> Cow<'static, str> {
     })
 }
 
+fn message(message: &Message) -> MessageLine<'_> {
+    MessageLine {
+        protocol: message.protocol,
+        kind: match message.kind {
+            Kind::Request(_) => "request",
+            Kind::Answer(_) => "answer",
+            Kind::Note => "note",
+        },
+        text: &message.text,
+        failed: message.failed,
+    }
+}
+
 fn conversation_line<'a>(
     told: &'a Told,
     conversation: &'a Conversation,
@@ -399,6 +415,7 @@ fn conversation_line<'a>(
         peer_ip: peer.ip,
         peer_port: peer.port,
         peer_path: peer.path,
+        protocols: conversation.layers.names().collect(),
         start: conversation.born,
         end: match &told.what {
             What::Call(event) => event.end,

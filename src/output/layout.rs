@@ -133,8 +133,8 @@ const SLIM: usize = 34;
 const FEW: usize = 4;
 /// The longest line of a sentence that explains.
 const LONGEST: usize = 130;
-/// What is left of data at least, so that the meaning stays on the line, and so that the call stays on the line.
-const DATA: [usize; 2] = [20, 8];
+/// What is left of data at least, so that the meaning stays on the line: a known protocol's says it in better words.
+const DATA: usize = 8;
 
 impl Layout {
     /// Columns for a terminal that wide, or for a file.
@@ -196,12 +196,12 @@ impl Layout {
                 return self.beside(out, head, full, column - len, line.remarks);
             }
             let most = room.checked_sub(remark + 2);
-            if let Some(text) = most.and_then(|most| self.fit(line, full, most, DATA[0])) {
+            if let Some(text) = most.and_then(|most| self.fit(line, full, most, DATA)) {
                 return self.beside(out, head, &text, 2, line.remarks);
             }
         }
         let text = self
-            .fit(line, full, room, DATA[1])
+            .fit(line, full, room, DATA)
             .unwrap_or_else(|| self.shortest(line, full));
         let deeper = match width < indent + 2 + SLIM {
             true => FEW,
@@ -331,7 +331,7 @@ impl Layout {
     fn shortest<'a>(&self, line: &Line, full: &'a Spans) -> Cow<'a, Spans> {
         match self.keep_data {
             true => Cow::Borrowed(full),
-            false => Cow::Owned(written(line, DATA[1])),
+            false => Cow::Owned(written(line, DATA)),
         }
     }
 

@@ -27,6 +27,9 @@ use crate::story::{Importance, Meaning, Stage, Told, What, Who};
 use crate::syscall::{Outcome, Role};
 use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
 
+/// How many messages of one call are told one by one.
+const MESSAGES: usize = 3;
+
 /// Writes the story as text, each line by one write.
 pub struct Text<W: Write> {
     out: W,
@@ -308,6 +311,23 @@ impl<W: Write> Text<W> {
                     out.push_str("timed out");
                 }
                 meaning => words::meaning(out, meaning, self.escape, self.glyphs),
+            });
+        }
+        for message in told.messages.iter().take(MESSAGES) {
+            let paint = match message.failed {
+                true => Paint::Error,
+                false => Paint::Dim,
+            };
+            remarks.add(paint, |out| {
+                words::message(out, message, self.escape, self.glyphs)
+            });
+        }
+        let more = told.more + told.messages.len().saturating_sub(MESSAGES) as u64;
+        if more > 0 {
+            remarks.add(Paint::Dim, |out| {
+                out.push_str("and ");
+                decimal(out, more);
+                out.push_str(" more");
             });
         }
         if let Some(took) = took {

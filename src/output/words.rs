@@ -5,8 +5,30 @@ use super::escape::Escape;
 use super::glyphs::Glyphs;
 use super::number::decimal;
 use super::time::{duration, size, whole_seconds};
+use crate::protocol::Message;
 use crate::story::{Awaited, Conversation, Ending, Farewell, Fate, Meaning, Side};
 use crate::syscall::SockAddr;
+
+/// How many characters of a message are shown.
+const MESSAGE: usize = 72;
+
+/// Adds what a message says: `HTTP GET /index.html`.
+pub fn message(out: &mut String, message: &Message, escape: Escape, glyphs: &Glyphs) {
+    out.push_str(message.protocol);
+    out.push(' ');
+    let cut = message.text.char_indices().nth(MESSAGE);
+    let text = cut.map_or(&*message.text, |(end, _)| &message.text[..end]);
+    // What our own words have of signs, a terminal of ASCII has in other ones.
+    for (part, piece) in text.split('→').enumerate() {
+        if part > 0 {
+            out.push_str(glyphs.to);
+        }
+        escape.bare(out, piece.as_bytes());
+    }
+    if cut.is_some() {
+        out.push_str(glyphs.cut);
+    }
+}
 
 /// Adds what a meaning is called in the dim column.
 pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Glyphs) {

@@ -96,6 +96,12 @@ pub struct CallLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     #[serde(rename = "after_ns")]
     pub after: Option<u64>,
+    /// What was said in it, where the protocol is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", skip_deserializing)]
+    pub messages: Vec<MessageLine<'a>>,
+    /// How many more messages there were.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub messages_more: Option<u64>,
     /// The address that it gives or gets.
     #[serde(flatten, skip_deserializing)]
     pub address: Address<'a>,
@@ -238,6 +244,21 @@ pub struct FileLine<'a> {
     /// How long that is, where `file` is only its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
+}
+
+/// One message of a protocol.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct MessageLine<'a> {
+    /// The protocol.
+    pub protocol: &'a str,
+    /// Its place in the dialogue: request, answer or note.
+    pub kind: &'a str,
+    /// What it says, secrets masked.
+    pub text: &'a str,
+    /// Whether it says that something has gone wrong.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// Inodes are numbers of 32 bits; the tracer's own numbers for sockets without one have the highest bit of 64 set, and become -1, -2 …

@@ -219,6 +219,9 @@ pub struct ConversationLine<'a> {
     /// The peer's name, of a UNIX socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_path: Option<String>,
+    /// The protocols that it carried, the outermost first, where they were recognised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protocols: Vec<&'a str>,
     /// When it was made, in ns since the trace began, where that was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "start_ns")]

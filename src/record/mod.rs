@@ -14,7 +14,7 @@ mod tests;
 mod writer;
 
 pub use bytes::{Bytes, Hex};
-pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, inode};
+pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, MessageLine, inode};
 pub use line::{
     ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NoticeLine, TickLine, VERSION,
 };

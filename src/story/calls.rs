@@ -1,7 +1,8 @@
 //! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
 
-use super::conversation::{Learned, Link, Part, awaited, interrupted};
+use super::conversation::{ANSWER, Learned, Link, Part, awaited, interrupted};
 use super::patience::may_time_out;
+use super::talks::Words;
 use super::{
     Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
     bytes,
@@ -14,16 +15,20 @@ use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 impl Story {
-    pub(super) fn call(&mut self, event: Box<CallEvent>, said: &mut Vec<Told>) {
-        let call = &event.call;
+    pub(super) fn call(&mut self, mut event: Box<CallEvent>, said: &mut Vec<Told>) {
         self.waiting.remove(&event.tid);
-        self.processes
-            .interrupt(event.tid, call.outcome.errno().is_some_and(interrupted));
+        self.processes.interrupt(
+            event.tid,
+            event.call.outcome.errno().is_some_and(interrupted),
+        );
+        let call = &event.call;
         if call.row.role == Role::Poll && call.outcome.value().is_some_and(|count| count > 0) {
             self.processes.polled(event.pid, event.end);
         }
         let subject = Self::subject(&event);
         self.meet(&event, subject);
+        let words = self.hear(&mut event, subject);
+        let call = &event.call;
         let timeout = self.timeout(&event, subject);
         let mut learned = self.learn(&event, subject);
 
@@ -69,7 +74,12 @@ impl Story {
                 stage: stage(&event),
                 meaning: learned.meaning.or_else(|| unhappy(&event)),
                 took: learned.took,
-                after: learned.after,
+                after: words
+                    .after
+                    .filter(|after| *after >= ANSWER)
+                    .or(learned.after),
+                messages: words.messages,
+                more: words.more,
                 folds: self.options.folds(&event),
                 importance,
                 conversation,
@@ -83,9 +93,10 @@ impl Story {
         said.extend(after);
     }
 
-    pub(super) fn waits(&mut self, event: Box<CallEvent>, said: &mut Vec<Told>) {
+    pub(super) fn waits(&mut self, mut event: Box<CallEvent>, said: &mut Vec<Told>) {
         let subject = Self::subject(&event);
         self.meet(&event, subject);
+        self.hear(&mut event, subject);
         if let Some(conversation) = subject.and_then(|id| self.conversations.get_mut(id)) {
             conversation.expect(&event);
         }
@@ -152,6 +163,9 @@ impl Story {
                 if (new, is_subject) != (news, subjects) {
                     continue;
                 }
+                if new {
+                    self.talks.end(socket.id);
+                }
                 self.conversations.meet(socket, event.start, new);
                 if (new || is_subject)
                     && let Some(conversation) = self.conversations.get_mut(socket.id)
@@ -159,6 +173,14 @@ impl Story {
                     conversation.silence.note(event);
                 }
             }
+        }
+    }
+
+    /// Has what a call moved understood.
+    fn hear(&mut self, event: &mut CallEvent, subject: Option<SocketId>) -> Words {
+        match subject.and_then(|id| self.conversations.open_mut(id)) {
+            Some(conversation) => self.talks.hear(conversation, event, self.options.hearing),
+            None => Words::default(),
         }
     }
 
@@ -247,6 +269,7 @@ impl Story {
                     .conversations
                     .remove(*id, event.end)
                     .map(|farewell| farewell.1);
+                self.talks.end(*id);
             } else {
                 others.extend(self.lose(*id, Ending::Call(event.call.name()), event.end, who));
             }

@@ -5,6 +5,7 @@ use syscalls::Sysno;
 use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
 use super::silence::Silence;
+use crate::protocol::Layers;
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::{CallEvent, Nanos, Socket};
 
@@ -31,6 +32,8 @@ pub struct Conversation {
     pub part: Part,
     /// How far it is connected.
     pub link: Link,
+    /// The protocols that it carries.
+    pub layers: Layers,
     /// Who closed first, so far.
     pub first: Option<Side>,
     /// The one who asks, as the other answers: who connected, or else who moved data first.
@@ -94,7 +97,7 @@ pub struct Learned {
 /// A call shorter than this was no wait worth a word: 1 ms.
 const WAIT: Nanos = 1_000_000;
 /// The same for an answer and for a handshake: 0.1 ms.
-const ANSWER: Nanos = 100_000;
+pub(super) const ANSWER: Nanos = 100_000;
 /// SOL_SOCKET and SO_ERROR (include/uapi/asm-generic/socket.h).
 const SO_ERROR: [u64; 2] = [1, 4];
 /// MSG_FASTOPEN (include/linux/socket.h): such a send carries the SYN.
@@ -114,6 +117,7 @@ impl Conversation {
             born: None,
             part: Part::Open,
             link: Link::None,
+            layers: Layers::default(),
             first: None,
             asker: None,
             asked: None,

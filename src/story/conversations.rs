@@ -75,6 +75,11 @@ impl Conversations {
         found.map(Rc::make_mut)
     }
 
+    /// The conversation of a socket, to change it, if it is open.
+    pub fn open_mut(&mut self, id: SocketId) -> Option<&mut Conversation> {
+        self.open.get_mut(&id).map(Rc::make_mut)
+    }
+
     /// Takes leave of an open one.
     pub fn remove(&mut self, id: SocketId, now: Nanos) -> Option<(Rc<Conversation>, Farewell)> {
         let mut conversation = self.open.remove(&id)?;

@@ -15,6 +15,7 @@ mod processes;
 #[cfg(test)]
 pub(crate) mod scene;
 mod silence;
+mod talks;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -25,6 +26,7 @@ use rustc_hash::FxHashMap;
 
 pub use conversation::{Conversation, Link, Part};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
+pub use talks::Hearing;
 pub use told::{Ending, Importance, Stage, Told, What, Who};
 
 use syscalls::Sysno;
@@ -33,6 +35,7 @@ use crate::syscall::Selection;
 use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, SocketId, Status};
 use conversations::Conversations;
 use processes::Processes;
+use talks::Talks;
 
 /// What is told, and what only counted.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Options {
     pub follow: bool,
     /// Whether calls that fold are shown all the same.
     pub shows_folded: bool,
+    /// How what is said is listened to.
+    pub hearing: Hearing,
 }
 
 impl Default for Options {
@@ -57,6 +62,7 @@ impl Default for Options {
             named: Selection::default(),
             follow: true,
             shows_folded: false,
+            hearing: Hearing::default(),
         }
     }
 }
@@ -84,6 +90,7 @@ const ENDING: [i32; 13] = [
 pub struct Story {
     options: Options,
     conversations: Conversations,
+    talks: Talks,
     processes: Processes,
     /// Calls in flight, by thread, with how often it was said that they still are.
     waiting: FxHashMap<i32, (Box<CallEvent>, usize)>,
@@ -120,6 +127,7 @@ impl Story {
     /// The trace ends: says which conversations were left open. The story is empty afterwards.
     pub fn end(&mut self, now: Nanos) -> Vec<Told> {
         self.waiting.clear();
+        self.talks = Talks::default();
         let mut said = Vec::new();
         for mut conversation in self.conversations.drain() {
             let farewell = Rc::make_mut(&mut conversation).farewell(now, true);
@@ -202,6 +210,7 @@ impl Story {
 
     fn lose(&mut self, id: SocketId, way: Ending, now: Nanos, who: &Who) -> Option<Told> {
         let (conversation, farewell) = self.conversations.remove(id, now)?;
+        self.talks.end(id);
         Some(Told {
             conversation: Some(conversation),
             stage: Some(Stage::Close),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Conversation, Meaning};
+use crate::protocol::Message;
 use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
 
 /// One thing told, in the order in which it became known.
@@ -24,6 +25,10 @@ pub struct Told {
     pub took: Option<Nanos>,
     /// How long after the other side's latest turn an answer came, where that is worth saying. What the program did meanwhile is in it.
     pub after: Option<Nanos>,
+    /// What was said in it.
+    pub messages: Vec<Message>,
+    /// Messages that there was no room for.
+    pub more: u64,
     /// Whether it is only counted, not shown: set-up and polling that went well.
     pub folds: bool,
     /// How much it matters.
@@ -42,6 +47,8 @@ impl Told {
             meaning: None,
             took: None,
             after: None,
+            messages: Vec::new(),
+            more: 0,
             folds: false,
             importance: Importance::Ordinary,
         }

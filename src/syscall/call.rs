@@ -172,6 +172,30 @@ impl Call {
             .map(|arg| &arg.value)
     }
 
+    /// Has every piece of payload changed, in the order of [`Self::payload`].
+    pub fn change_payload(&mut self, change: &mut dyn FnMut(&mut Data)) {
+        fn walk(value: &mut Value, change: &mut dyn FnMut(&mut Data)) {
+            match value {
+                Value::Data(data) => change(data),
+                Value::Struct(fields) => {
+                    for (name, value) in fields {
+                        if *name != "msg_control" {
+                            walk(value, change);
+                        }
+                    }
+                }
+                Value::List { items, .. } => items.iter_mut().for_each(|item| walk(item, change)),
+                Value::Changed(_, after) => walk(after, change),
+                _ => {}
+            }
+        }
+        if matches!(self.row.role, super::Role::Send | super::Role::Receive) {
+            self.args
+                .iter_mut()
+                .for_each(|arg| walk(&mut arg.value, change));
+        }
+    }
+
     /// Every piece of payload that the call handed over or received, in order (iovecs of readv, sendmsg, each message of sendmmsg).
     pub fn payload(&self) -> Vec<&Data> {
         fn collect<'a>(value: &'a Value, found: &mut Vec<&'a Data>) {

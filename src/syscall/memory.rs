@@ -83,6 +83,17 @@ impl Snapshot {
         self.filled = 0;
     }
 
+    /// Puts other bytes in the place of those, as far as a piece has them at its beginning.
+    pub fn replace(&mut self, old: &[u8], new: &[u8]) {
+        for piece in &self.pieces[..self.filled] {
+            let common = piece.read.min(old.len()).min(new.len());
+            let copy = &mut self.bytes[piece.at..piece.at + common];
+            if *copy == old[..common] {
+                copy.copy_from_slice(&new[..common]);
+            }
+        }
+    }
+
     /// Asks for what stands at an address. Nothing stands at NULL.
     pub fn want(&mut self, address: u64, len: usize) {
         self.pieces.extend(Piece::wanted(address, len));

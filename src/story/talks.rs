@@ -1,0 +1,230 @@
+//! What conversations say: has each call's data understood, pairs answers with their requests, and masks secrets.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::bytes::{self, Direction};
+use super::{Conversation, Part};
+use crate::protocol::{Carrier, Kind, LOOKED_AT, Message, Said, Side, Talk, Way, mask};
+use crate::syscall::Outcome;
+use crate::tracer::event::{CallEvent, Nanos, SocketId};
+
+/// How many requests of one conversation may wait for their answers.
+const WAITING: usize = 256;
+
+/// The talks of all open conversations.
+#[derive(Debug, Default)]
+pub struct Talks {
+    talks: FxHashMap<SocketId, Heard>,
+}
+
+/// One conversation's.
+#[derive(Debug)]
+struct Heard {
+    talk: Talk,
+    waiting: VecDeque<Waiting>,
+    /// What a blocked send offers, which was shown while it waited: the thread, and what was said.
+    early: Option<(i32, Said)>,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+struct Waiting {
+    key: u64,
+    since: Nanos,
+}
+
+/// What one call said.
+#[derive(Debug, Default)]
+pub struct Words {
+    /// Its messages.
+    pub messages: Vec<Message>,
+    /// How many more there were.
+    pub more: u64,
+    /// How long after its request the last answer among them came.
+    pub after: Option<Nanos>,
+}
+
+/// How talks are listened to.
+#[derive(Clone, Copy, Debug)]
+pub struct Hearing {
+    /// How many bytes of one call are looked at.
+    pub looks_at: usize,
+    /// Whether secrets stay as they are.
+    pub shows_secrets: bool,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        Self {
+            looks_at: LOOKED_AT,
+            shows_secrets: false,
+        }
+    }
+}
+
+impl Talks {
+    /// Takes what a call moved, notes what that tells of the conversation, and masks the secrets in it.
+    pub fn hear(
+        &mut self,
+        conversation: &mut Conversation,
+        event: &mut CallEvent,
+        hearing: Hearing,
+    ) -> Words {
+        let (Some(direction), moved) = (bytes::direction(event), bytes::moved(event)) else {
+            return Words::default();
+        };
+        let early = match self.talks.get_mut(&conversation.socket.id) {
+            Some(Heard { early, .. }) if early.as_ref().is_some_and(|it| it.0 == event.tid) => {
+                early.take()
+            }
+            _ => None,
+        };
+        if let Some((_, said)) = early {
+            return self.heard_early(conversation, event, said);
+        }
+        let waits = event.call.outcome == Outcome::Unfinished;
+        let moved = match waits {
+            true => event.call.payload().iter().map(|data| data.len).sum(),
+            false => moved,
+        };
+        if moved == 0 || (waits && direction == Direction::In) {
+            return Words::default();
+        }
+        let id = conversation.socket.id;
+        let heard = match self.talks.get_mut(&id) {
+            Some(heard) => heard,
+            None => {
+                let Some(carrier) = carrier(conversation) else {
+                    return Words::default();
+                };
+                let part = match conversation.part {
+                    Part::Connector => Some(Side::Client),
+                    Part::Accepted => Some(Side::Server),
+                    _ => None,
+                };
+                let talk = Talk::new(carrier, part);
+                let waiting = VecDeque::new();
+                self.talks.entry(id).or_insert(Heard {
+                    talk,
+                    waiting,
+                    early: None,
+                })
+            }
+        };
+        if heard.talk.is_unknown() {
+            return Words::default();
+        }
+        let way = match direction {
+            Direction::Out => Way::Out,
+            Direction::In => Way::In,
+        };
+        let mut said = Said::new(hearing.shows_secrets);
+        let data = event.call.payload();
+        heard
+            .talk
+            .take(way, &data, moved, hearing.looks_at, &mut said);
+        conversation.layers = heard.talk.layers();
+        let after = heard.pair(&said.messages, event.end);
+        hide(event, &said);
+        if waits {
+            heard.early = Some((event.tid, said));
+            return Words::default();
+        }
+        Words {
+            messages: said.messages,
+            more: said.more,
+            after,
+        }
+    }
+
+    /// A send that has blocked is over: what was said of it then is told now.
+    fn heard_early(
+        &mut self,
+        conversation: &Conversation,
+        event: &mut CallEvent,
+        said: Said,
+    ) -> Words {
+        hide(event, &said);
+        let moved = bytes::moved(event);
+        let offered: u64 = event.call.payload().iter().map(|data| data.len).sum();
+        let heard = self.talks.get_mut(&conversation.socket.id);
+        if let Some(heard) = heard
+            && moved < offered
+        {
+            heard.talk.lose(Way::Out);
+        }
+        match moved {
+            0 => Words::default(),
+            _ => Words {
+                messages: said.messages,
+                more: said.more,
+                after: None,
+            },
+        }
+    }
+
+    /// A conversation is over.
+    pub fn end(&mut self, id: SocketId) {
+        self.talks.remove(&id);
+    }
+}
+
+impl Heard {
+    /// Notes requests, and finds those that are answered: how long the last of them waited.
+    fn pair(&mut self, messages: &[Message], now: Nanos) -> Option<Nanos> {
+        let mut after = None;
+        for message in messages {
+            match message.kind {
+                Kind::Request(key) if self.waiting.len() < WAITING => {
+                    self.waiting.push_back(Waiting { key, since: now });
+                }
+                Kind::Answer(key) => {
+                    let at = self.waiting.iter().position(|it| it.key == key);
+                    let request = at.and_then(|at| self.waiting.remove(at));
+                    after = request.map(|it| now.saturating_sub(it.since)).or(after);
+                }
+                _ => {}
+            }
+        }
+        after
+    }
+}
+
+/// What carries the conversation's bytes; nothing where no protocol is looked for.
+fn carrier(conversation: &Conversation) -> Option<Carrier> {
+    let (family, kind, _) = conversation.socket.kind?;
+    match (family, kind) {
+        (libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX, libc::SOCK_STREAM) => {
+            Some(Carrier::Stream)
+        }
+        (libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX, libc::SOCK_DGRAM) => {
+            Some(Carrier::Datagram)
+        }
+        _ => None,
+    }
+}
+
+/// Masks secrets wherever the event holds them.
+fn hide(event: &mut CallEvent, said: &Said) {
+    if said.secrets.is_empty() {
+        return;
+    }
+    let mut at = 0;
+    let captured = &mut event.captured;
+    event.call.change_payload(&mut |data| {
+        let end = at + data.bytes.len();
+        if said.secrets.iter().any(|it| it.start < end && it.end > at) {
+            let plain = data.bytes.clone();
+            for secret in &said.secrets {
+                mask(&mut data.bytes, at, secret);
+            }
+            if let Some(captured) = captured {
+                captured.before.replace(&plain, &data.bytes);
+                captured.memory.replace(&plain, &data.bytes);
+            }
+        }
+        at = end;
+    });
+}
