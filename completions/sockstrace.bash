@@ -115,7 +115,7 @@ _sockstrace() {
                     return 0
                     ;;
                 --json-types)
-                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting conversation exit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting conversation name exit" -- "${cur}"))
                     return 0
                     ;;
                 --record)

@@ -24,6 +24,7 @@ notice\t''
 connected\t''
 still-waiting\t''
 conversation\t''
+name\t''
 exit\t''"
 complete -c sockstrace -l record -d 'Record all that is seen, with all data, to FILE for --replay' -r -F
 complete -c sockstrace -l rotate -d 'Begin another file when one has reached SIZE, such as 100M' -r

@@ -4,6 +4,7 @@ use std::io;
 use std::mem;
 
 use crate::output::several::Several;
+use crate::protocol::Message;
 use crate::story::{Story, Told, What};
 use crate::tracer::event::{CallEvent, Event, Nanos};
 
@@ -46,6 +47,11 @@ impl Narrator {
         }
         self.said.clear();
         spare
+    }
+
+    /// What was said in the next call is known already.
+    pub fn recall(&mut self, messages: Vec<Message>, more: u64) {
+        self.story.recall(messages, more);
     }
 
     /// Says what is still waited for.

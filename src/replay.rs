@@ -28,6 +28,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let inputs = [identity];
     let (mut reader, recorded) = Reader::new(input).map_err(|why| unreadable(why.to_string()))?;
     let text = Place::open(&options.destination, &inputs).map_err(Failure::own)?;
+    // What was said in a trace's calls stands in it: the data may be cut.
+    let recalls = recorded.content == "trace";
     let run = Run {
         began: UNIX_EPOCH
             + Duration::new(
@@ -40,7 +42,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     };
     let facts = showing::name_facts(&run);
     let json = showing::json_sink(options, &facts, &inputs).map_err(Failure::own)?;
-    let story = showing::story(options);
+    let mut story = showing::story(options, run.header.explains);
+    story.hearing.recalls = recalls;
     let telling = session::telling(options, story.clone());
     let shown = showing::outputs(
         options,
@@ -70,7 +73,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         };
         now = item.time().map_or(now, |time| time.max(now));
         match item {
-            Item::Call(mut calling) => {
+            Item::Call(mut calling, messages, more) => {
+                narrator.recall(messages, more);
                 let event = calling.tell(spare.take(), &telling);
                 spare = narrator.event(Event::Call(event));
             }

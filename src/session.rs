@@ -129,7 +129,7 @@ fn trace(options: Options, servers: Option<Servers>) -> Result<Status, Failure> 
     let json = showing::json_sink(&options, &facts, &[]).map_err(Failure::own)?;
     let recording = Recording::start(&options, &facts, &run.header).map_err(Failure::own)?;
     let (outbox, inbox) = queue(keep_step, trace.alarm.clone());
-    let (clock, story) = (trace.clock(), showing::story(&options));
+    let (clock, story) = (trace.clock(), showing::story(&options, explains));
     let inbox = inbox
         .telling(telling(&options, story.clone()))
         .tapped(recording.tap());

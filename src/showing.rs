@@ -170,8 +170,8 @@ pub fn named(options: &Options) -> Selection {
         .unwrap_or_default()
 }
 
-/// What the story tells.
-pub fn story(options: &Options) -> story::Options {
+/// What the story tells; `explains` where its steps are explained.
+pub fn story(options: &Options, explains: bool) -> story::Options {
     story::Options {
         verbose: options.verbose,
         shown: options.trace.clone(),
@@ -181,7 +181,9 @@ pub fn story(options: &Options) -> story::Options {
         hearing: Hearing {
             looks_at: limits(options).data,
             shows_secrets: options.show_secrets,
+            ..Hearing::default()
         },
+        every_step: explains,
     }
 }
 

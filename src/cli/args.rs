@@ -253,7 +253,7 @@ pub(super) struct Destination {
 }
 
 /// The types of lines that `--json-types` knows.
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 9] = [
     "call",
     "waiting",
     "process",
@@ -261,6 +261,7 @@ const TYPES: [&str; 8] = [
     "connected",
     "still-waiting",
     "conversation",
+    "name",
     "exit",
 ];
 

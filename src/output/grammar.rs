@@ -3,6 +3,7 @@
 //! By default what a reader does not miss is left out: the length of an address that is shown, flags of 0 and NULLs at the end,
 //! empty fields of a msghdr, the iov_len of an iovec. `-v` writes all of it.
 
+use std::cell::Cell;
 use std::fmt::Write;
 
 use super::address;
@@ -11,12 +12,12 @@ use super::glyphs::Glyphs;
 use super::layout::columns;
 use super::number::{decimal, signed};
 use crate::syscall::names::file;
-use crate::syscall::{Arg, Call, Data, Names, Outcome, Role, Value, errno};
+use crate::syscall::{Arg, Call, Data, Names, Outcome, Role, SockAddr, Value, errno};
 use crate::tracer::event::{CallEvent, Descriptor};
 
 /// How calls are written.
 #[derive(Clone, Copy, Debug)]
-pub struct Grammar {
+pub struct Grammar<'a> {
     /// How strings are.
     pub escape: Escape,
     /// Characters of our own.
@@ -25,13 +26,16 @@ pub struct Grammar {
     pub raw: bool,
     /// Whether nothing is left out.
     pub verbose: bool,
-    /// How many bytes of a payload are quoted at most.
+    /// How many bytes of a call's payload are quoted at most, and how many of them are left.
     pub data: usize,
+    pub left: &'a Cell<usize>,
     /// The most columns between the quotes of a payload; for lines that have to fit. Paths and addresses stay whole.
     pub cap: Option<usize>,
+    /// An address that has a name, and the name.
+    pub named: Option<(&'a SockAddr, &'a str)>,
 }
 
-impl Grammar {
+impl Grammar<'_> {
     /// The name with its arguments, `)` included.
     pub fn call(&self, out: &mut String, event: &CallEvent) {
         self.made(out, event, usize::MAX);
@@ -49,6 +53,7 @@ impl Grammar {
     /// A call with at most so many of its arguments.
     fn made(&self, out: &mut String, event: &CallEvent, known: usize) {
         let call = &event.call;
+        self.left.set(self.data);
         out.push_str(call.name());
         out.push('(');
         if self.raw {
@@ -203,8 +208,18 @@ impl Grammar {
                 None => unknown(out, names, *number),
             },
             Value::Flags(names, bits) => flags(out, names, *bits),
-            Value::Address(address) => address::write(out, address, self.escape),
-            Value::Data(data) => self.string(out, data, self.data, self.cap),
+            Value::Address(address) => {
+                address::write(out, address, self.escape);
+                if let Some((_, name)) = self.named.filter(|(named, _)| *named == &**address) {
+                    out.push(' ');
+                    self.escape.bare(out, name.as_bytes());
+                }
+            }
+            Value::Data(data) => {
+                let most = self.left.get().min(data.bytes.len());
+                self.left.set(self.left.get() - most);
+                self.string(out, data, most, self.cap);
+            }
             Value::Text(data) => self.string(out, data, usize::MAX, None),
             Value::List { items, more } => {
                 out.push('[');

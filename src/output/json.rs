@@ -9,13 +9,16 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Output;
 use super::settings::Ends;
-use crate::protocol::{Kind, Message};
+use crate::protocol::Asked;
 use crate::record::{
     Address, Bytes, CallLine, ConversationLine, ExitLine, HeaderLine, Line, MessageLine,
-    MomentLine, NoticeLine, ProcessLine, ProgramEnd, Writer, inode,
+    MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
-use crate::story::{Conversation, Ending, Farewell, Fate, Meaning, Part, Side, Told, What};
+use crate::story::{
+    By, Conversation, Ending, Farewell, Fate, Finding, Meaning, Part, Resolution, Server, Side,
+    Told, What,
+};
 use crate::syscall::names::socket::{FAMILY, TYPE};
 use crate::syscall::{Arg, Outcome, Value, errno};
 use crate::tracer::event::{CallEvent, Change, Nanos};
@@ -134,7 +137,10 @@ impl<W: Rolls> JsonLines<W> {
             duration: Some(event.end.saturating_sub(event.start)),
             call: Some(call.name()),
             fd: call.descriptor(),
-            conversation: conversation.map(|it| it.number),
+            conversation: conversation.map(|it| it.number).filter(|it| *it != 0),
+            peer_name: conversation
+                .and_then(|it| it.name.as_ref())
+                .map(|it| &*it.text),
             stage: told.stage.map(|stage| stage.word()),
             error: call.outcome.errno().and_then(errno::name),
             importance: Some(importance(told)),
@@ -142,7 +148,7 @@ impl<W: Rolls> JsonLines<W> {
             meaning: told.meaning.as_ref().map(meaning),
             waited: told.took,
             after: told.after,
-            messages: told.messages.iter().map(message).collect(),
+            messages: told.messages.iter().map(MessageLine::of).collect(),
             messages_more: Some(told.more).filter(|more| *more > 0),
             address: call.address().map(Address::from).unwrap_or_default(),
             bytes: (moves && call.outcome.value().is_some()).then(|| moved(event)),
@@ -171,7 +177,11 @@ impl<W: Rolls> JsonLines<W> {
             time: told.time,
             pid: told.who.as_ref().map(|who| who.pid),
             tid: told.who.as_ref().map(|who| who.tid),
-            conversation: told.conversation.as_ref().map(|it| it.number),
+            conversation: told
+                .conversation
+                .as_ref()
+                .map(|it| it.number)
+                .filter(|it| *it != 0),
             errno,
             error: errno.and_then(errno::name),
             waited,
@@ -209,6 +219,11 @@ impl<W: Rolls> JsonLines<W> {
                     let line = |run| Line::Notice(NoticeLine { run, ..line });
                     self.write("notice", line, run)?;
                 }
+            }
+            What::Resolved(resolution) => {
+                let line = name_line(told, resolution);
+                let line = |run| Line::Name(Box::new(NameLine { run, ..line }));
+                self.write("name", line, run)?;
             }
             // The conversation's own line says it.
             What::Ended(_) | What::Runs(_) => {}
@@ -358,16 +373,51 @@ fn meaning(meaning: &Meaning) -> Cow<'static, str> {
     })
 }
 
-fn message(message: &Message) -> MessageLine<'_> {
-    MessageLine {
-        protocol: message.protocol,
-        kind: match message.kind {
-            Kind::Request(_) => "request",
-            Kind::Answer(_) => "answer",
-            Kind::Note => "note",
+fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a> {
+    NameLine {
+        run: None,
+        start: resolution.start,
+        end: resolution.end,
+        pid: resolution.pid,
+        tid: resolution.tid,
+        process: told.who.as_ref().map(|who| &*who.name),
+        name: &resolution.name,
+        tried: resolution.tried.iter().map(String::as_str).collect(),
+        asked: resolution.asked.iter().map(Asked::word).collect(),
+        addresses: resolution
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        records: resolution.records as u64,
+        outcome: match resolution.finding {
+            Finding::NoAnswer => "no-answer",
+            Finding::Found => "found",
+            Finding::Nothing => "nothing",
+            Finding::NoSuchName => "no-such-name",
+            Finding::Refused(code) => code,
         },
-        text: &message.text,
-        failed: message.failed,
+        source: resolution.source().word(),
+        servers: resolution.servers.iter().map(server_line).collect(),
+        told: resolution.told,
+    }
+}
+
+fn server_line(server: &Server) -> ServerLine<'_> {
+    ServerLine {
+        address: server
+            .address
+            .as_ref()
+            .map(Address::from)
+            .unwrap_or_default(),
+        by: match server.by {
+            By::Udp => "udp",
+            By::Tcp => "tcp",
+            By::Multicast => "multicast",
+            By::Resolved => "resolved",
+        },
+        times: server.times,
+        answered: server.answered,
     }
 }
 
@@ -415,6 +465,8 @@ fn conversation_line<'a>(
         peer_ip: peer.ip,
         peer_port: peer.port,
         peer_path: peer.path,
+        peer_name: conversation.name.as_ref().map(|it| &*it.text),
+        peer_name_source: conversation.name.as_ref().map(|it| it.source.word()),
         protocols: conversation.layers.names().collect(),
         start: conversation.born,
         end: match &told.what {

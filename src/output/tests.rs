@@ -55,6 +55,7 @@ fn play(
 
 fn screen(steps: impl IntoIterator<Item = impl Into<Step>>, settings: Settings) -> String {
     let options = Options {
+        every_step: settings.explain,
         verbose: settings.verbose,
         ..Options::default()
     };

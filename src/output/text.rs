@@ -3,6 +3,7 @@
 //! Set-up and polling that went well is only counted: the next line of the same thread says `+3 calls`, those between it and the line
 //! before. It cannot be the line before that says so, since a line is written when its call ends, not when the next one begins.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::mem;
 use std::rc::Rc;
@@ -23,7 +24,7 @@ use super::number::{decimal, signed};
 use super::time::{Clock, duration, fixed, since_start};
 use super::words;
 use crate::story::bytes::{Direction, direction};
-use crate::story::{Importance, Meaning, Stage, Told, What, Who};
+use crate::story::{Importance, Meaning, Resolution, Stage, Told, What, Who};
 use crate::syscall::{Outcome, Role};
 use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
 
@@ -139,7 +140,8 @@ impl<W: Write> Text<W> {
             && told.meaning.is_some();
         let durations = self.settings.durations;
         let glyphs = self.glyphs;
-        let grammar = self.grammar(event);
+        let left = Cell::new(0);
+        let grammar = self.grammar(told, event, &left);
         let fills = matches!(
             event.call.row.role,
             Role::Receive | Role::Accept | Role::Setup | Role::Poll
@@ -187,7 +189,8 @@ impl<W: Write> Text<W> {
             return;
         }
         self.waiting.insert(event.tid, event.start);
-        let grammar = self.grammar(event);
+        let left = Cell::new(0);
+        let grammar = self.grammar(told, event, &left);
         let cut = self.glyphs.cut;
         let text = |cap: Option<usize>, text: &mut Spans| {
             text.add(Paint::Plain, |out| {
@@ -238,6 +241,33 @@ impl<W: Write> Text<W> {
         self.line(out, told, told.time, &text, meaning, None);
     }
 
+    /// A name that was asked for.
+    fn resolved(&mut self, out: &mut String, told: &Told, resolution: &Resolution) {
+        let ends = self.settings.ends;
+        if !(if resolution.failed() {
+            ends.failed
+        } else {
+            ends.successful
+        }) {
+            return;
+        }
+        let (escape, to) = (self.escape, self.glyphs.to);
+        let paint = match told.importance {
+            Importance::Error => Paint::Error,
+            Importance::Ordinary | Importance::Expected => Paint::Plain,
+        };
+        let text = |_cap: Option<usize>, spans: &mut Spans| {
+            spans.add(Paint::Plain, |out| {
+                words::wished(out, resolution, escape);
+                out.push(' ');
+                out.push_str(to);
+                out.push(' ');
+            });
+            spans.add(paint, |out| words::finding(out, resolution));
+        };
+        self.line(out, told, told.time, &text, None, told.took);
+    }
+
     fn process(&mut self, out: &mut String, told: &Told, event: &ProcessEvent) {
         let paint = match told.importance {
             Importance::Error => Paint::Error,
@@ -284,7 +314,9 @@ impl<W: Write> Text<W> {
         let line = Line {
             time: &beside.time,
             who: self.several.then_some(&beside.who),
-            number: number.map(|conversation| conversation.number),
+            number: number
+                .and_then(|it| u64::try_from(it.number).ok())
+                .filter(|it| *it > 0),
             stage: told.stage.map_or("", Stage::word),
             text,
             remarks: &beside.remarks,
@@ -312,6 +344,9 @@ impl<W: Write> Text<W> {
                 }
                 meaning => words::meaning(out, meaning, self.escape, self.glyphs),
             });
+        }
+        if let What::Resolved(resolution) = &told.what {
+            remarks.add(Paint::Dim, |out| words::asked(out, resolution, self.escape));
         }
         for message in told.messages.iter().take(MESSAGES) {
             let paint = match message.failed {
@@ -363,13 +398,16 @@ impl<W: Write> Text<W> {
         }
     }
 
-    fn grammar(&self, event: &CallEvent) -> Grammar {
+    fn grammar<'a>(&self, told: &'a Told, event: &CallEvent, left: &'a Cell<usize>) -> Grammar<'a> {
+        let conversation = told.conversation.as_deref();
         Grammar {
+            named: conversation.and_then(|it| Some((it.peer.as_ref()?, &*it.name.as_ref()?.text))),
             raw: self.settings.raw.contains(event.call.raw.number),
             escape: self.escape,
             glyphs: self.glyphs,
             verbose: self.settings.verbose,
             data: self.settings.data,
+            left,
             cap: None,
         }
     }
@@ -437,17 +475,15 @@ impl<W: Write> Text<W> {
     fn lines(&mut self, out: &mut String, told: &Told) {
         let (escape, glyphs) = (self.escape, self.glyphs);
         match &told.what {
+            What::Connected | What::NotConnected(_) | What::Ended(_) if told.folds => {}
             What::Call(event) => self.call(out, told, event),
             What::Waiting(event) => self.waits(out, told, event),
             What::StillWaiting | What::NotConnected(_) if !self.settings.ends.failed => {}
             What::Connected | What::Ended(_) if !self.settings.ends.successful => {}
             What::StillWaiting => {
-                let peer = match &told.meaning {
-                    Some(Meaning::StillWaiting { peer, .. }) => peer.as_ref(),
-                    _ => None,
-                };
+                let conversation = told.conversation.as_deref();
                 self.goes_on(out, told, Paint::Plain, |out| {
-                    words::still_waiting(out, peer, escape);
+                    words::still_waiting(out, conversation, escape);
                 });
             }
             What::Connected => {
@@ -464,6 +500,7 @@ impl<W: Write> Text<W> {
                 let text = words::ending(*ending);
                 self.aside(out, told, &text, Paint::Dim, told.meaning.as_ref());
             }
+            What::Resolved(resolution) => self.resolved(out, told, resolution),
             What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}
             What::Runs(whom) => {
                 let mut text = String::from("runs ");

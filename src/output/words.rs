@@ -3,10 +3,12 @@
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
-use super::number::decimal;
+use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
 use crate::protocol::Message;
-use crate::story::{Awaited, Conversation, Ending, Farewell, Fate, Meaning, Side};
+use crate::story::{
+    Awaited, By, Conversation, Ending, Farewell, Fate, Finding, Meaning, Name, Resolution, Side,
+};
 use crate::syscall::SockAddr;
 
 /// How many characters of a message are shown.
@@ -45,9 +47,9 @@ pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Gly
         }
         Meaning::Joined(one, other) => {
             out.push('#');
-            decimal(out, *one);
+            signed(out, *one);
             out.push_str(" and #");
-            decimal(out, *other);
+            signed(out, *other);
             ", joined to each other"
         }
         Meaning::Part { done, of } => {
@@ -162,20 +164,31 @@ pub fn connected(
     glyphs: &Glyphs,
 ) {
     out.push_str("connected");
-    if let Some(Conversation { local, peer, .. }) = conversation
+    if let Some(Conversation {
+        local, peer, name, ..
+    }) = conversation
         && (local.is_some() || peer.is_some())
     {
         out.push(' ');
         connection(out, local.as_ref(), peer.as_ref(), escape, glyphs);
+        if let Some(Name { text, .. }) = name {
+            out.push(' ');
+            escape.bare(out, text.as_bytes());
+        }
     }
 }
 
-/// `still waiting for 10.20.0.9:5432`.
-pub fn still_waiting(out: &mut String, peer: Option<&SockAddr>, escape: Escape) {
+/// `still waiting for 10.20.0.9:5432 db.internal`.
+pub fn still_waiting(out: &mut String, conversation: Option<&Conversation>, escape: Escape) {
     out.push_str("still waiting");
+    let peer = conversation.and_then(|it| it.peer.as_ref());
     if let Some(peer) = peer.filter(|peer| !matches!(peer, SockAddr::UnixUnnamed)) {
         out.push_str(" for ");
         address::write(out, peer, escape);
+    }
+    if let Some(Name { text, .. }) = conversation.and_then(|it| it.name.as_ref()) {
+        out.push(' ');
+        escape.bare(out, text.as_bytes());
     }
 }
 
@@ -228,6 +241,100 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
             duration(out, lived, glyphs);
         }
         (_, None) => {}
+    }
+}
+
+/// How many addresses of a name are shown.
+const ADDRESSES: usize = 4;
+
+/// `example.com A, AAAA`.
+pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
+    escape.bare(out, resolution.name.as_bytes());
+    for (at, asked) in resolution.asked.iter().enumerate() {
+        out.push_str(if at == 0 { " " } else { ", " });
+        escape.bare(out, asked.word().as_bytes());
+    }
+}
+
+/// `93.184.216.34`, `no such name (NXDOMAIN)`.
+pub fn finding(out: &mut String, resolution: &Resolution) {
+    let addresses = &resolution.addresses;
+    let words = match resolution.finding {
+        Finding::Found if addresses.is_empty() => {
+            decimal(out, resolution.records as u64);
+            if resolution.records == 1 {
+                " record"
+            } else {
+                " records"
+            }
+        }
+        Finding::Found => {
+            for (at, address) in addresses.iter().take(ADDRESSES).enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                out.push_str(&address.to_string());
+            }
+            let more = addresses.len().saturating_sub(ADDRESSES);
+            if more > 0 {
+                out.push_str(" and ");
+                decimal(out, more as u64);
+                out.push_str(" more");
+            }
+            return;
+        }
+        Finding::Nothing => "nothing of that kind",
+        Finding::NoSuchName => "no such name (NXDOMAIN)",
+        Finding::NoAnswer => "no answer",
+        Finding::Refused(code) => {
+            out.push_str("the server answers ");
+            code
+        }
+    };
+    out.push_str(words);
+}
+
+/// `asked 10.0.0.2 by UDP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
+pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
+    out.push_str("asked ");
+    let servers = &resolution.servers;
+    for (at, server) in servers.iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        match &server.address {
+            Some(SockAddr::Inet { ip, port: 53 }) => out.push_str(&ip.to_string()),
+            Some(SockAddr::Inet6 { ip, port: 53, .. }) => out.push_str(&ip.to_string()),
+            Some(SockAddr::UnixPath(_)) => out.push_str("systemd-resolved"),
+            Some(address) => address::write(out, address, escape),
+            None => out.push_str("a server"),
+        }
+        match server.times {
+            0 | 1 => {}
+            2 => out.push_str(" twice"),
+            times => {
+                out.push(' ');
+                decimal(out, times.into());
+                out.push_str(" times");
+            }
+        }
+        if !server.answered && servers.iter().any(|other| other.answered) {
+            out.push_str(" in vain");
+        }
+        let next = servers.get(at + 1).map(|server| server.by);
+        if next != Some(server.by) {
+            out.push_str(match server.by {
+                By::Udp => " by UDP",
+                By::Tcp => " by TCP",
+                By::Multicast => " by multicast",
+                By::Resolved => "",
+            });
+        }
+    }
+    for (at, name) in resolution.tried.iter().take(ADDRESSES).enumerate() {
+        out.push_str(if at == 0 { "; tried " } else { ", " });
+        escape.bare(out, name.as_bytes());
+    }
+    if !resolution.tried.is_empty() {
+        out.push_str(" too");
     }
 }
 

@@ -33,7 +33,8 @@ impl Layers {
         self.0[0].is_none()
     }
 
-    fn add(&mut self, name: &'static str) {
+    /// Adds one inside the others, if it is new.
+    pub fn add(&mut self, name: &'static str) {
         if !self.names().any(|known| known == name)
             && let Some(free) = self.0.iter_mut().find(|layer| layer.is_none())
         {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::message::MessageLine;
 use super::{Bytes, Hex};
 use crate::syscall::{Data, Entry, Limits, Outcome, Raw, Snapshot, SockAddr, row};
 use crate::tracer::calling::Calling;
@@ -55,9 +56,9 @@ pub struct CallLine<'a> {
     /// The descriptor that it is about.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub fd: Option<i32>,
-    /// The number of the conversation that it belongs to.
+    /// The number of the conversation that it belongs to; less than 0 where it is set apart, as the name service's are.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
-    pub conversation: Option<u64>,
+    pub conversation: Option<i64>,
     /// The other end of that, as it stands now: its address.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub peer_ip: Option<String>,
@@ -67,6 +68,9 @@ pub struct CallLine<'a> {
     /// Its name, of a UNIX socket.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub peer_path: Option<String>,
+    /// The name by which the program came to it.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub peer_name: Option<&'a str>,
     /// The stage of that: create, bind, listen, accept, connect, send, receive or close.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub stage: Option<&'a str>,
@@ -97,10 +101,10 @@ pub struct CallLine<'a> {
     #[serde(rename = "after_ns")]
     pub after: Option<u64>,
     /// What was said in it, where the protocol is known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", skip_deserializing)]
+    #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageLine<'a>>,
     /// How many more messages there were.
-    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages_more: Option<u64>,
     /// The address that it gives or gets.
     #[serde(flatten, skip_deserializing)]
@@ -244,21 +248,6 @@ pub struct FileLine<'a> {
     /// How long that is, where `file` is only its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub length: Option<u64>,
-}
-
-/// One message of a protocol.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct MessageLine<'a> {
-    /// The protocol.
-    pub protocol: &'a str,
-    /// Its place in the dialogue: request, answer or note.
-    pub kind: &'a str,
-    /// What it says, secrets masked.
-    pub text: &'a str,
-    /// Whether it says that something has gone wrong.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub failed: bool,
 }
 
 /// Inodes are numbers of 32 bits; the tracer's own numbers for sockets without one have the highest bit of 64 set, and become -1, -2 …

@@ -31,6 +31,8 @@ pub enum Line<'a> {
     Connected(MomentLine<'a>),
     /// An answer is still waited for.
     StillWaiting(MomentLine<'a>),
+    /// A name was asked for.
+    Name(Box<NameLine<'a>>),
     /// A conversation is over, or the trace is and left it open.
     Conversation(Box<ConversationLine<'a>>),
     /// In a record: the story was asked what is still waited for.
@@ -161,7 +163,7 @@ pub struct MomentLine<'a> {
     pub tid: Option<i32>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<u64>,
+    pub conversation: Option<i64>,
     /// Why the handshake failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errno: Option<i32>,
@@ -183,8 +185,8 @@ pub struct MomentLine<'a> {
 pub struct ConversationLine<'a> {
     /// The run that it belongs to.
     pub run: Option<&'a str>,
-    /// Its number in the trace.
-    pub conversation: u64,
+    /// Its number in the trace; less than 0 where it is set apart, as the name service's are.
+    pub conversation: i64,
     /// The process that ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
@@ -219,6 +221,12 @@ pub struct ConversationLine<'a> {
     /// The peer's name, of a UNIX socket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_path: Option<String>,
+    /// The name by which the program came to the peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_name: Option<&'a str>,
+    /// How that is known: dns, mdns, sni, host or proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_name_source: Option<&'a str>,
     /// The protocols that it carried, the outermost first, where they were recognised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protocols: Vec<&'a str>,
@@ -243,6 +251,71 @@ pub struct ConversationLine<'a> {
     /// Of a listener: how many peers it let in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<u64>,
+}
+
+/// A name that a process asked for, with all questions and answers.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct NameLine<'a> {
+    /// The run that it belongs to.
+    pub run: Option<&'a str>,
+    /// When the first question was asked, in ns since the trace began.
+    #[serde(rename = "start_ns")]
+    pub start: u64,
+    /// When the last answer came, or the last question was given up, in ns since the trace began.
+    #[serde(rename = "end_ns")]
+    pub end: u64,
+    /// The process that asked.
+    pub pid: i32,
+    /// The thread that asked first.
+    pub tid: i32,
+    /// The name of its program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<&'a str>,
+    /// The name.
+    pub name: &'a str,
+    /// Longer names that were tried too, with search domains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<&'a str>,
+    /// What was asked: A, AAAA and other types of records.
+    pub asked: Vec<&'a str>,
+    /// The addresses that it has.
+    pub addresses: Vec<String>,
+    /// How many records of other types came.
+    pub records: u64,
+    /// What came of it: found, nothing, no-such-name, no-answer, or the server's code.
+    pub outcome: &'a str,
+    /// How it is known: dns or mdns.
+    pub source: &'a str,
+    /// Who was asked.
+    pub servers: Vec<ServerLine<'a>>,
+    /// When it was told, in ns since the trace began, where that was by no occasion but after a while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "told_ns")]
+    pub told: Option<u64>,
+}
+
+/// Of a name's line what a replay has a use for: when it was told, if that was by no occasion but after a while.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct ToldLine {
+    /// When, in ns since the trace began.
+    #[serde(default, rename = "told_ns")]
+    pub told: Option<u64>,
+}
+
+/// A name server that was asked.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ServerLine<'a> {
+    /// Its address.
+    #[serde(flatten)]
+    pub address: Address<'a>,
+    /// How it was asked: udp, tcp, multicast or resolved.
+    pub by: &'a str,
+    /// How often it was asked the same.
+    pub times: u32,
+    /// Whether it answered.
+    pub answered: bool,
 }
 
 /// The story was asked what is still waited for.

@@ -7,6 +7,7 @@
 mod bytes;
 mod call;
 mod line;
+mod message;
 mod process;
 mod reader;
 #[cfg(test)]
@@ -14,10 +15,12 @@ mod tests;
 mod writer;
 
 pub use bytes::{Bytes, Hex};
-pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, MessageLine, inode};
+pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, inode};
 pub use line::{
-    ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NoticeLine, TickLine, VERSION,
+    ConversationLine, ExitLine, HeaderLine, Line, MomentLine, NameLine, NoticeLine, ServerLine,
+    TickLine, VERSION,
 };
+pub use message::MessageLine;
 pub use process::{ProcessLine, ProgramEnd};
 pub use reader::{Item, Reader, Unreadable};
 pub use writer::Writer;

@@ -1,13 +1,15 @@
 //! Reads a trace back, line by line: what it says is checked, whoever wrote it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::{fmt, mem};
 
 use serde::Deserialize;
 
-use super::line::{ExitLine, HeaderLine, NoticeLine, TickLine, VERSION};
+use super::line::{ExitLine, HeaderLine, NoticeLine, TickLine, ToldLine, VERSION};
+use super::message::messages;
 use super::{CallLine, ProcessLine, call};
+use crate::protocol::Message;
 use crate::tracer::calling::Calling;
 use crate::tracer::event::{Event, Nanos};
 
@@ -17,8 +19,8 @@ const LONGEST: u64 = call::DATA as u64 * 2;
 /// What a line says, as the tracer would.
 #[derive(Debug)]
 pub enum Item {
-    /// A call that is over.
-    Call(Box<Calling>),
+    /// A call that is over, and in a trace what was said in it, and how much more.
+    Call(Box<Calling>, Vec<Message>, u64),
     /// A call that has blocked.
     Waiting(Box<Calling>),
     /// Anything else that happened.
@@ -33,7 +35,7 @@ impl Item {
     /// When it became known, in ns since the trace began, where it says so.
     pub fn time(&self) -> Option<Nanos> {
         match self {
-            Self::Call(calling) | Self::Waiting(calling) => Some(calling.end),
+            Self::Call(calling, ..) | Self::Waiting(calling) => Some(calling.end),
             Self::Event(Event::Process(event)) => Some(event.time),
             Self::Event(_) => None,
             Self::Tick(time) | Self::End(time) => Some(*time),
@@ -109,8 +111,15 @@ impl<R: BufRead> Reader<R> {
     pub fn next(&mut self) -> Result<Option<Item>, Unreadable> {
         while self.read()? {
             let item = match &*self.kind()? {
-                "call" => self.calling()?.map(Item::Call),
-                "waiting" => self.calling()?.map(Item::Waiting),
+                "call" => {
+                    let mut line = self.call()?;
+                    let said = messages(mem::take(&mut line.messages));
+                    let more = line.messages_more.unwrap_or(0);
+                    line.calling()
+                        .map(|calling| Item::Call(calling, said, more))
+                }
+                "waiting" => self.call()?.calling().map(Item::Waiting),
+                "name" => self.parse::<ToldLine>()?.told.map(Item::Tick),
                 "process" => {
                     let line: ProcessLine<'_> = self.parse()?;
                     self.check_number(line.pid, line.tid)?;
@@ -179,10 +188,10 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    fn calling(&self) -> Result<Option<Box<Calling>>, Unreadable> {
+    fn call(&self) -> Result<CallLine<'_>, Unreadable> {
         let line: CallLine<'_> = self.parse()?;
         self.check_number(line.pid, line.tid)?;
-        Ok(line.calling())
+        Ok(line)
     }
 
     /// Whoever keeps notes on processes keeps no more of them than there can be (PID_MAX_LIMIT, include/linux/threads.h).

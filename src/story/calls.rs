@@ -1,16 +1,18 @@
 //! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
 
+use super::apart::may_be_apart;
 use super::conversation::{ANSWER, Learned, Link, Part, awaited, interrupted};
 use super::patience::may_time_out;
 use super::talks::Words;
 use super::{
-    Conversation, Ending, Farewell, Importance, Meaning, Options, Stage, Story, Told, What, Who,
-    bytes,
+    Conversation, Ending, Farewell, Importance, Meaning, Name, Options, Stage, Story, Told, What,
+    Who, bytes,
 };
 use std::rc::Rc;
 
 use syscalls::Sysno;
 
+use crate::protocol::Detail;
 use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
@@ -31,6 +33,7 @@ impl Story {
         let call = &event.call;
         let timeout = self.timeout(&event, subject);
         let mut learned = self.learn(&event, subject);
+        self.name_peer(&event, subject, &words);
 
         let who = self.processes.who(event.pid, event.tid);
         let connects = self.tells_of(Sysno::connect);
@@ -166,7 +169,8 @@ impl Story {
                 if new {
                     self.talks.end(socket.id);
                 }
-                self.conversations.meet(socket, event.start, new);
+                let open = new && self.options.sets_apart() && may_be_apart(&socket);
+                self.conversations.meet(socket, event.start, new, open);
                 if (new || is_subject)
                     && let Some(conversation) = self.conversations.get_mut(socket.id)
                 {
@@ -181,6 +185,38 @@ impl Story {
         match subject.and_then(|id| self.conversations.open_mut(id)) {
             Some(conversation) => self.talks.hear(conversation, event, self.options.hearing),
             None => Words::default(),
+        }
+    }
+
+    /// Notes by what name the program came to its peer.
+    fn name_peer(&mut self, event: &CallEvent, subject: Option<SocketId>, words: &Words) {
+        let said = words
+            .messages
+            .iter()
+            .find_map(|message| match &message.detail {
+                Detail::Name(name, source) => Some((name, *source)),
+                _ => None,
+            });
+        if event.call.row.role != Role::Connect && said.is_none() {
+            return;
+        }
+        let Some(conversation) = subject.and_then(|id| self.conversations.get_mut(id)) else {
+            return;
+        };
+        let mut process = Some(event.pid);
+        while let (Some(pid), Some(peer), None) = (process, &conversation.peer, &conversation.name)
+        {
+            conversation.name = self.names.find(pid, peer).cloned();
+            process = self.processes.parent(pid).filter(|parent| *parent != pid);
+        }
+        // A server is called by that name, which tells nothing of who calls.
+        if let (Some((name, source)), None, true) = (
+            said,
+            &conversation.name,
+            conversation.part != Part::Accepted,
+        ) {
+            let text = name.as_str().into();
+            conversation.name = Some(Name { text, source });
         }
     }
 
@@ -232,7 +268,7 @@ impl Story {
 
     /// Notes the beginning of what socket(2) or socketpair(2) made.
     fn created(&mut self, event: &CallEvent, subject: SocketId) -> Option<Meaning> {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut ids) = (Vec::new(), Vec::new());
         let pair = event.call.row.number == Sysno::socketpair;
         for (_, descriptor) in &event.descriptors {
             let Descriptor::Socket(socket) = descriptor else {
@@ -242,10 +278,19 @@ impl Story {
                 && (pair || socket.id == subject)
             {
                 conversation.born = Some(event.start);
+                conversation.maker = Some(event.pid);
+                ids.push(socket.id);
                 if pair {
                     (conversation.part, conversation.link) = (Part::Pair, Link::Connected);
                 }
                 numbers.push(conversation.number);
+            }
+        }
+        if let [one, other] = ids[..] {
+            for (end, far) in [(one, other), (other, one)] {
+                if let Some(conversation) = self.conversations.get_mut(end) {
+                    conversation.other = Some(far);
+                }
             }
         }
         match numbers[..] {
@@ -279,6 +324,11 @@ impl Story {
 }
 
 impl Options {
+    /// Whether sockets that nobody asked about are set apart.
+    pub(super) fn sets_apart(&self) -> bool {
+        !(self.verbose || self.every_step || self.shows_folded || self.shown.is_some())
+    }
+
     /// Whether a call's arguments are needed: what is only counted needs none, unless they teach something.
     pub fn need_arguments(&self, event: &CallEvent) -> bool {
         let call = &event.call;

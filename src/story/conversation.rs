@@ -2,18 +2,28 @@
 
 use syscalls::Sysno;
 
+use super::apart::Standing;
 use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
+use super::names::Name;
 use super::silence::Silence;
 use crate::protocol::Layers;
 use crate::syscall::{Role, SockAddr};
-use crate::tracer::event::{CallEvent, Nanos, Socket};
+use crate::tracer::event::{CallEvent, Nanos, Socket, SocketId};
 
 /// A conversation: one socket from its creation, or from when it was first seen, to its last close.
 #[derive(Clone, Debug)]
 pub struct Conversation {
-    /// Its number: the n-th that was seen, from 1.
-    pub number: u64,
+    /// Its number: the n-th of the program's own that was seen, from 1; of those apart from -1 down; 0 where that is not decided yet.
+    pub number: i64,
+    /// Whose it is.
+    pub standing: Standing,
+    /// The process that made it, where that was seen.
+    pub maker: Option<i32>,
+    /// The socket at the other end, where both ends are the program's.
+    pub other: Option<SocketId>,
+    /// The name by which the program came to its peer.
+    pub name: Option<Name>,
     /// The socket.
     pub socket: Socket,
     /// Our end, as bind, getsockname or the listener told it. The port may be known where the address is the wildcard.
@@ -105,9 +115,13 @@ const FASTOPEN: u64 = 0x2000_0000;
 
 impl Conversation {
     /// A conversation about which nothing is known but its socket.
-    pub(super) fn new(number: u64, socket: Socket) -> Self {
+    pub(super) fn new(socket: Socket) -> Self {
         Self {
-            number,
+            number: 0,
+            standing: Standing::Open,
+            maker: None,
+            other: None,
+            name: None,
             socket,
             local: None,
             peer: None,
@@ -138,6 +152,11 @@ impl Conversation {
         self.socket
             .kind
             .is_some_and(|(_, kind, _)| kind == libc::SOCK_DGRAM)
+    }
+
+    /// Whether any data went either way.
+    pub fn has_carried(&self) -> bool {
+        self.out + self.received > 0 || self.datagrams
     }
 
     /// Whether it was made by a connection, so that it has two ends that close.
@@ -472,7 +491,7 @@ impl Conversation {
         let fate = match self.part {
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),
-            _ if self.out + self.received > 0 || self.datagrams => Fate::Carried,
+            _ if self.has_carried() => Fate::Carried,
             _ if matches!(self.link, Link::Failed | Link::Connecting { .. }) => {
                 Fate::NeverConnected
             }

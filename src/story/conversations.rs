@@ -6,6 +6,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Conversation;
+use super::apart::Standing;
 use super::meaning::Farewell;
 use crate::tracer::event::{Nanos, Socket, SocketId};
 
@@ -18,7 +19,9 @@ pub struct Conversations {
     open: FxHashMap<SocketId, Rc<Conversation>>,
     /// The latest that closed. A call in another thread may end after the close that it overlapped.
     closed: VecDeque<Closed>,
-    count: u64,
+    /// How many of the program's own have a number, and how many of those apart.
+    count: i64,
+    apart: i64,
 }
 
 #[derive(Debug)]
@@ -29,8 +32,8 @@ struct Closed {
 }
 
 impl Conversations {
-    /// Meets a socket in a call that began at `start`; `new` if this call has made it.
-    pub fn meet(&mut self, socket: Socket, start: Nanos, new: bool) {
+    /// Meets a socket in a call that began at `start`; `new` if this call has made it, `open` if it is not decided whose it is.
+    pub fn meet(&mut self, socket: Socket, start: Nanos, new: bool, open: bool) {
         if let Some(known) = self.open.get_mut(&socket.id)
             && !new
         {
@@ -48,10 +51,32 @@ impl Conversations {
             }
             return;
         }
-        self.count += 1;
         self.closed.retain(|it| it.id != socket.id);
-        let conversation = Conversation::new(self.count, socket);
+        let conversation = Conversation::new(socket);
         self.open.insert(socket.id, Rc::new(conversation));
+        if !open {
+            self.settle(socket.id, Standing::Own);
+        }
+    }
+
+    /// It is decided whose a socket is: it gets its number.
+    pub fn settle(&mut self, id: SocketId, standing: Standing) {
+        let (count, apart) = (self.count, self.apart);
+        let Some(conversation) = self.get_mut(id).filter(|it| it.standing != standing) else {
+            return;
+        };
+        conversation.standing = standing;
+        match standing {
+            Standing::Own => {
+                conversation.number = count + 1;
+                self.count += 1;
+            }
+            Standing::Apart => {
+                conversation.number = -apart - 1;
+                self.apart += 1;
+            }
+            Standing::Open => {}
+        }
     }
 
     /// The conversation of a socket, one that closed just now included.

@@ -28,7 +28,7 @@ pub enum Meaning {
         peer: Option<SockAddr>,
     },
     /// socketpair(2) made these two conversations, each the other's peer.
-    Joined(u64, u64),
+    Joined(i64, i64),
     /// Fewer bytes than asked for went out.
     Part {
         /// Bytes taken.

@@ -3,6 +3,7 @@
 //! [`Story::tell`] takes the tracer's events in their order and gives back what there is to say; [`Story::tick`] says what is
 //! still waited for, and [`Story::end`] what was left open.
 
+mod apart;
 pub mod bytes;
 mod calls;
 #[cfg(test)]
@@ -10,8 +11,10 @@ pub(crate) mod chaos;
 mod conversation;
 mod conversations;
 mod meaning;
+mod names;
 mod patience;
 mod processes;
+mod resolution;
 #[cfg(test)]
 pub(crate) mod scene;
 mod silence;
@@ -24,16 +27,23 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+pub use apart::Standing;
 pub use conversation::{Conversation, Link, Part};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
+pub use names::Name;
+pub use resolution::{By, Finding, Resolution, Server};
 pub use talks::Hearing;
 pub use told::{Ending, Importance, Stage, Told, What, Who};
 
 use syscalls::Sysno;
 
+use crate::protocol::Message;
 use crate::syscall::Selection;
 use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, SocketId, Status};
+use apart::Apart;
+use bytes::Direction;
 use conversations::Conversations;
+use names::Names;
 use processes::Processes;
 use talks::Talks;
 
@@ -52,6 +62,8 @@ pub struct Options {
     pub shows_folded: bool,
     /// How what is said is listened to.
     pub hearing: Hearing,
+    /// Whether every step is shown, so that the name service's are too.
+    pub every_step: bool,
 }
 
 impl Default for Options {
@@ -63,6 +75,7 @@ impl Default for Options {
             follow: true,
             shows_folded: false,
             hearing: Hearing::default(),
+            every_step: false,
         }
     }
 }
@@ -91,6 +104,8 @@ pub struct Story {
     options: Options,
     conversations: Conversations,
     talks: Talks,
+    names: Names,
+    apart: Apart,
     processes: Processes,
     /// Calls in flight, by thread, with how often it was said that they still are.
     waiting: FxHashMap<i32, (Box<CallEvent>, usize)>,
@@ -112,6 +127,11 @@ impl Story {
         said
     }
 
+    /// What was said in the next call is known already ([`Hearing::recalls`]): these messages, and so many more.
+    pub fn recall(&mut self, messages: Vec<Message>, more: u64) {
+        self.talks.remember(messages, more);
+    }
+
     /// The same into an empty list, so that a call needs no list of its own.
     pub fn tell_into(&mut self, event: Event, said: &mut Vec<Told>) {
         match event {
@@ -120,6 +140,7 @@ impl Story {
             Event::Process(event) => self.process(event, said),
             Event::Notice(notice) => said.push(Told::new(What::Notice(Box::new(notice)), None, 0)),
         }
+        self.set_apart(said);
         self.hide_others(said);
         self.introduce(said);
     }
@@ -129,21 +150,24 @@ impl Story {
         self.waiting.clear();
         self.talks = Talks::default();
         let mut said = Vec::new();
+        self.release_all(&mut said);
+        let released = said.len();
         for mut conversation in self.conversations.drain() {
             let farewell = Rc::make_mut(&mut conversation).farewell(now, true);
             let meaning = Some(Meaning::Farewell(farewell));
+            let folds = conversation.standing == Standing::Apart;
             said.push(Told {
+                folds,
                 conversation: Some(conversation),
                 stage: Some(Stage::Close),
                 meaning,
                 ..Told::new(What::Ended(Ending::StillOpen), None, now)
             });
         }
-        if self.tells_of(Sysno::close) {
-            said
-        } else {
-            Vec::new()
+        if !self.tells_of(Sysno::close) {
+            said.truncate(released);
         }
+        said
     }
 
     /// How many conversations are remembered: those that are open.
@@ -161,7 +185,12 @@ impl Story {
         let mut importance = Importance::Ordinary;
         let mut lost: (&[SocketId], Ending) = (&[], Ending::Exit);
         match &event.change {
-            Change::Started { parent, name } => self.processes.started(pid, tid, *parent, name),
+            Change::Started { parent, name } => {
+                self.processes.started(pid, tid, *parent, name);
+                if let (true, Some(parent)) = (pid == tid, parent) {
+                    self.shares(self.processes.of(*parent), said);
+                }
+            }
             Change::Executed {
                 name,
                 released,
@@ -201,6 +230,9 @@ impl Story {
         }
         if let Change::Ended { process, .. } = event.change {
             self.processes.ended(pid, tid, process);
+            if process {
+                self.forget_apart(pid);
+            }
         }
         said.push(Told {
             importance,

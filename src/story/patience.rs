@@ -95,6 +95,8 @@ impl Story {
                 .as_ref()
                 .map(|conversation| conversation.number)
         });
+        self.set_apart(&mut said);
+        self.resolved_quietly(now, &mut said);
         self.hide_others(&mut said);
         said
     }

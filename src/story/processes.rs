@@ -42,8 +42,7 @@ impl Processes {
             return;
         }
         self.first.get_or_insert(pid);
-        let parent = parent
-            .map(|parent| self.who(self.threads.get(&parent).copied().unwrap_or(parent), parent));
+        let parent = parent.map(|parent| self.who(self.of(parent), parent));
         self.processes.insert(
             pid,
             Process {
@@ -76,6 +75,16 @@ impl Processes {
             self.processes.remove(&pid);
             self.threads.retain(|_, of| *of != pid);
         }
+    }
+
+    /// The process of a thread.
+    pub fn of(&self, tid: i32) -> i32 {
+        self.threads.get(&tid).copied().unwrap_or(tid)
+    }
+
+    /// The process that started this one, where that is known.
+    pub fn parent(&self, pid: i32) -> Option<i32> {
+        Some(self.processes.get(&pid)?.parent.as_ref()?.pid)
     }
 
     /// Who that is.

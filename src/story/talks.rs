@@ -1,6 +1,7 @@
 //! What conversations say: has each call's data understood, pairs answers with their requests, and masks secrets.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use rustc_hash::FxHashMap;
 
@@ -17,6 +18,8 @@ const WAITING: usize = 256;
 #[derive(Debug, Default)]
 pub struct Talks {
     talks: FxHashMap<SocketId, Heard>,
+    /// What was said in the next call.
+    recalled: Words,
 }
 
 /// One conversation's.
@@ -53,6 +56,8 @@ pub struct Hearing {
     pub looks_at: usize,
     /// Whether secrets stay as they are.
     pub shows_secrets: bool,
+    /// Whether what was said is known already ([`super::Story::recall`]): data is not looked at then.
+    pub recalls: bool,
 }
 
 impl Default for Hearing {
@@ -60,6 +65,7 @@ impl Default for Hearing {
         Self {
             looks_at: LOOKED_AT,
             shows_secrets: false,
+            recalls: false,
         }
     }
 }
@@ -72,9 +78,13 @@ impl Talks {
         event: &mut CallEvent,
         hearing: Hearing,
     ) -> Words {
+        let recalled = mem::take(&mut self.recalled);
         let (Some(direction), moved) = (bytes::direction(event), bytes::moved(event)) else {
             return Words::default();
         };
+        if hearing.recalls {
+            return self.recall(conversation, event, recalled);
+        }
         let early = match self.talks.get_mut(&conversation.socket.id) {
             Some(Heard { early, .. }) if early.as_ref().is_some_and(|it| it.0 == event.tid) => {
                 early.take()
@@ -137,6 +147,40 @@ impl Talks {
             more: said.more,
             after,
         }
+    }
+
+    /// What was said in the next call, where that is known.
+    pub fn remember(&mut self, messages: Vec<Message>, more: u64) {
+        self.recalled = Words {
+            messages,
+            more,
+            after: None,
+        };
+    }
+
+    /// Takes what is known to have been said in a call.
+    fn recall(
+        &mut self,
+        conversation: &mut Conversation,
+        event: &CallEvent,
+        mut words: Words,
+    ) -> Words {
+        if words.messages.is_empty() {
+            return words;
+        }
+        for message in &words.messages {
+            conversation.layers.add(message.protocol);
+        }
+        let heard = self
+            .talks
+            .entry(conversation.socket.id)
+            .or_insert_with(|| Heard {
+                talk: Talk::new(Carrier::Stream, None),
+                waiting: VecDeque::new(),
+                early: None,
+            });
+        words.after = heard.pair(&words.messages, event.end);
+        words
     }
 
     /// A send that has blocked is over: what was said of it then is told now.

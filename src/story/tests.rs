@@ -1,5 +1,6 @@
 //! What the story says of programs.
 
+mod resolving;
 mod transfers;
 
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ fn tell(events: Vec<Event>) -> (Story, Vec<Told>) {
     (story, told)
 }
 
-fn farewells(told: &[Told]) -> Vec<(u64, Farewell)> {
+fn farewells(told: &[Told]) -> Vec<(i64, Farewell)> {
     let farewell = |told: &Told| match &told.meaning {
         Some(Meaning::Farewell(farewell)) => {
             Some((told.conversation.as_ref()?.number, farewell.clone()))
@@ -299,11 +300,11 @@ fn connected(fd: i32, id: u64) -> Vec<Event> {
 }
 
 /// At which tenths of a second something is said to be waited for, and of which conversation.
-fn reminders(events: Vec<Event>) -> Vec<(u64, u64)> {
+fn reminders(events: Vec<Event>) -> Vec<(u64, i64)> {
     reminders_with(Options::default(), events)
 }
 
-fn reminders_with(options: Options, events: Vec<Event>) -> Vec<(u64, u64)> {
+fn reminders_with(options: Options, events: Vec<Event>) -> Vec<(u64, i64)> {
     let mut story = Story::new(options);
     for event in events {
         story.tell(event);

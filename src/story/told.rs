@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Conversation, Meaning};
+use super::{Conversation, Meaning, Resolution};
 use crate::protocol::Message;
 use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
 
@@ -70,6 +70,8 @@ pub enum What {
     NotConnected(i32),
     /// A conversation ended, or was left open, without a close(2) of its own.
     Ended(Ending),
+    /// A name was asked for, with all questions and answers.
+    Resolved(Box<Resolution>),
     /// The process had started this other one, which has just made its first call of interest under its new program.
     Runs(Who),
     /// A process began, became another program, got a signal, stopped or ended.

@@ -119,7 +119,7 @@ fn signals_interrupt_a_blocking_accept() {
 fn data_is_cut_at_its_limit_and_never_beyond_what_was_transferred() {
     let program = program("iovecs");
     for limit in ["4", "1000"] {
-        let (_, trace) = crate::harness::traced(&["-s", limit], &[&program]);
+        let (_, trace) = crate::harness::traced(&["-s", limit, "-e", "trace=writev"], &[&program]);
         let line = &trace.named("writev").next().expect("a writev").line;
         let quoted: usize = line.split('"').skip(1).step_by(2).map(str::len).sum();
         assert!(

@@ -276,6 +276,7 @@ fn without_data_only_sizes_remain() {
     let [record, json, live] = ["record", "json", "live"].map(at);
     let options = [
         "--no-data".to_owned(),
+        "-v".to_owned(),
         "--hex".to_owned(),
         format!("--record={}", text(&record)),
         format!("--json={}", text(&json)),
@@ -525,7 +526,7 @@ fn what_cannot_be_replayed_is_said_with_its_line() {
     let damaged = |content: &str, words: &[&str]| {
         let file = folder.path().join("damaged");
         std::fs::write(&file, content).expect("room");
-        let outcome = run(replay::<&str>(&[], &file)).exited(125);
+        let outcome = run(replay(&["-v"], &file)).exited(125);
         let shown = outcome.stderr.text();
         let last = shown.lines().last().expect("a line").to_owned();
         assert!(last.starts_with("sockstrace: cannot replay"), "{shown}");

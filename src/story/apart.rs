@@ -1,0 +1,429 @@
+//! Sockets that nobody asked about: those of the name service, and pairs that stay within one process. They are told apart from the
+//! program's own by what is done with them, and until that is known what was done is held back.
+
+use std::mem;
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+use syscalls::Sysno;
+
+use super::resolution::{By, Heard, Resolutions};
+use super::{Conversation, Direction, Importance, Name, Part, Stage, Story, Told, What, bytes};
+use crate::protocol::{Detail, Kind, Message, Source};
+use crate::syscall::{Role, SockAddr};
+use crate::tracer::event::{CallEvent, Change, Nanos, Socket, SocketId};
+
+/// How many calls on a socket are held back.
+const HELD: usize = 24;
+/// For how long after a call of the name service another one may belong to it: 5 s, a resolver's own patience (resolv.conf(5)).
+const RECENT: Nanos = 5_000_000_000;
+/// How long nothing has to happen before what was resolved is told without an occasion: 0.2 s.
+const QUIET: Nanos = 200_000_000;
+
+/// The name service's cache (nscd(8)), and systemd-resolved.
+const NAME_SERVICE: &[&[u8]] = &[
+    b"/var/run/nscd/socket",
+    b"/run/nscd/socket",
+    b"/run/systemd/resolve/io.systemd.Resolve",
+];
+
+/// A question for all addresses of this machine (rtnetlink(7)): its type, and NLM_F_REQUEST | NLM_F_DUMP.
+const GET_ADDRESSES: [u8; 4] = [22, 0, 1, 3];
+/// Its length with what a resolver's has in it: a header, a family and nothing else.
+const ADDRESS_DUMP: u64 = 20;
+
+/// What is known of whose a socket is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// The program's own: it has a number.
+    #[default]
+    Own,
+    /// Not decided yet.
+    Open,
+    /// Apart: of the name service, or without any use that can be seen from outside.
+    Apart,
+}
+
+/// What is held back, and the questions to the name service.
+#[derive(Debug, Default)]
+pub struct Apart {
+    held: FxHashMap<SocketId, Vec<Told>>,
+    pub(super) resolutions: Resolutions,
+    /// When each process last did what resolvers do.
+    recent: FxHashMap<i32, Nanos>,
+}
+
+/// Whether such a socket may turn out to be apart.
+pub fn may_be_apart(socket: &Socket) -> bool {
+    let Some((family, kind, protocol)) = socket.kind else {
+        return false;
+    };
+    match (family, kind) {
+        (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => true,
+        (libc::AF_UNIX, _) => true,
+        (libc::AF_NETLINK, _) => protocol == libc::NETLINK_ROUTE,
+        _ => false,
+    }
+}
+
+impl Story {
+    /// Sets apart what nobody asked about, holds back what is not decided, and tells what the name service said.
+    pub(super) fn set_apart(&mut self, said: &mut Vec<Told>) {
+        self.hear_name_service(said);
+        let own = |told: &Told| {
+            told.conversation
+                .as_ref()
+                .is_none_or(|it| it.standing == Standing::Own)
+                && !matches!(told.what, What::Process(_))
+        };
+        if !self.options.sets_apart() || (self.apart.is_idle() && said.iter().all(own)) {
+            return;
+        }
+        for told in mem::take(said) {
+            match told
+                .conversation
+                .as_ref()
+                .map(|it| (it.socket.id, it.standing))
+            {
+                Some((id, Standing::Open | Standing::Apart)) => self.place(id, told, said),
+                _ => {
+                    self.occasion(&told, said);
+                    said.push(told);
+                }
+            }
+        }
+    }
+
+    /// Finds the place of what was told of a socket that is not, or not yet, the program's own.
+    fn place(&mut self, id: SocketId, mut told: Told, said: &mut Vec<Told>) {
+        let was = told
+            .conversation
+            .as_ref()
+            .map_or(Standing::Own, |it| it.standing);
+        let standing = self.judge(&told);
+        let held = self.apart.held.get(&id).map_or(0, Vec::len);
+        if standing == Standing::Open && held < HELD {
+            self.apart.held.entry(id).or_default().push(told);
+            return;
+        }
+        let standing = match standing {
+            Standing::Open => Standing::Own,
+            decided => decided,
+        };
+        if standing != was {
+            self.decide(id, standing, said);
+        }
+        self.mark(&mut told);
+        if standing == Standing::Own {
+            self.occasion(&told, said);
+        }
+        said.push(told);
+    }
+
+    /// It is decided: what was held back is told.
+    fn decide(&mut self, id: SocketId, standing: Standing, said: &mut Vec<Told>) {
+        let pair = self.conversations.get(id).and_then(|it| it.other);
+        self.conversations.settle(id, standing);
+        if let Some(other) = pair {
+            self.conversations.settle(other, standing);
+        }
+        let mut held = self.apart.held.remove(&id).unwrap_or_default();
+        if let Some(other) = pair {
+            held.extend(self.apart.held.remove(&other).unwrap_or_default());
+        }
+        for mut told in held {
+            self.mark(&mut told);
+            if standing == Standing::Own {
+                self.occasion(&told, said);
+            }
+            said.push(told);
+        }
+    }
+
+    /// Gives what is told the number and standing that its conversation has now.
+    fn mark(&mut self, told: &mut Told) {
+        let Some(conversation) = &mut told.conversation else {
+            return;
+        };
+        let Some(now) = self.conversations.get(conversation.socket.id) else {
+            return;
+        };
+        let (number, standing) = (now.number, now.standing);
+        if let Some(super::Meaning::Joined(one, other)) = &mut told.meaning {
+            let pair = now.other.and_then(|it| self.conversations.get(it));
+            (*one, *other) = (number, pair.map_or(0, |it| it.number));
+        }
+        if conversation.number != number || conversation.standing != standing {
+            let conversation = Rc::make_mut(conversation);
+            (conversation.number, conversation.standing) = (number, standing);
+        }
+        if standing != Standing::Apart {
+            return;
+        }
+        if conversation.part != Part::Pair {
+            if let What::Call(event) | What::Waiting(event) = &told.what {
+                self.apart.recent.insert(event.pid, event.end);
+            }
+            told.stage = Some(Stage::Resolve);
+        }
+        // A peer that is waited for is worth a line, whoever waits.
+        told.folds = !matches!(told.what, What::StillWaiting);
+        told.importance = told.importance.min(Importance::Expected);
+    }
+
+    /// What is to be made of a socket, by what was told of it last.
+    fn judge(&self, told: &Told) -> Standing {
+        let Some(conversation) = &told.conversation else {
+            return Standing::Own;
+        };
+        let was = conversation.standing;
+        let event = match &told.what {
+            What::Call(event) => event,
+            What::Waiting(_) | What::StillWaiting if was == Standing::Open => {
+                return Standing::Own;
+            }
+            // Its last descriptor went with its process.
+            What::Ended(_) if was == Standing::Open => {
+                return self.unused(conversation, told.who.as_ref().map(|it| it.pid), told.time);
+            }
+            _ => return was,
+        };
+        let done = event.call.outcome.value().is_some();
+        let role = event.call.row.role;
+        if conversation.part == Part::Pair {
+            return match conversation.maker {
+                Some(maker) if maker != event.pid => Standing::Own,
+                _ if role == Role::Create => Standing::Open,
+                _ => Standing::Apart,
+            };
+        }
+        if was == Standing::Apart {
+            return was;
+        }
+        let family = conversation.socket.kind.map_or(0, |it| it.0);
+        match (role, family) {
+            (Role::Close, _) if !conversation.has_carried() => {
+                self.unused(conversation, Some(event.pid), event.end)
+            }
+            (Role::Create | Role::Setup | Role::Poll | Role::Duplicate, _) => Standing::Open,
+            (Role::Connect, libc::AF_UNIX) => match event.call.address() {
+                Some(SockAddr::UnixPath(path)) if NAME_SERVICE.contains(&&path[..]) => {
+                    Standing::Apart
+                }
+                _ => Standing::Own,
+            },
+            (Role::Connect, libc::AF_INET | libc::AF_INET6) => Standing::Open,
+            (Role::Bind, libc::AF_NETLINK) => Standing::Open,
+            (Role::Bind, libc::AF_INET | libc::AF_INET6) if done && picks_port(event) => {
+                Standing::Open
+            }
+            (Role::Send, libc::AF_NETLINK) if asks_for_addresses(event) => Standing::Apart,
+            (Role::Send, libc::AF_INET | libc::AF_INET6) => match &told.messages[..] {
+                messages if messages.iter().any(asks) => Standing::Apart,
+                [] if done
+                    && bytes::moved(event) == 0
+                    && event.call.row.number == Sysno::sendmmsg =>
+                {
+                    Standing::Open
+                }
+                _ => Standing::Own,
+            },
+            _ => Standing::Own,
+        }
+    }
+
+    /// What a socket was that carried nothing: a resolver's look whether an address can be reached (RFC 6724), or no use at all.
+    fn unused(&self, conversation: &Conversation, pid: Option<i32>, now: Nanos) -> Standing {
+        let recent = pid.and_then(|pid| self.apart.recent.get(&pid));
+        let recent = recent.is_some_and(|then| now.saturating_sub(*then) < RECENT);
+        match conversation.peer.is_none() || recent {
+            true => Standing::Apart,
+            false => Standing::Own,
+        }
+    }
+
+    /// Takes what the name service was asked and said, whoever is told of it.
+    fn hear_name_service(&mut self, said: &[Told]) {
+        for told in said {
+            let (What::Call(event), Some(conversation)) = (&told.what, &told.conversation) else {
+                continue;
+            };
+            let direction = bytes::direction(event);
+            for message in &told.messages {
+                let (Detail::Lookup(lookup), Some(direction)) = (&message.detail, direction) else {
+                    continue;
+                };
+                // One who answers questions is no resolver.
+                let resolves = match message.kind {
+                    Kind::Request(_) => direction == Direction::Out,
+                    _ => direction == Direction::In,
+                };
+                if !resolves {
+                    continue;
+                }
+                let heard = Heard {
+                    pid: event.pid,
+                    tid: event.tid,
+                    socket: conversation.socket.id,
+                    server: conversation.peer.as_ref(),
+                    by: way(conversation),
+                    time: event.end,
+                };
+                let named = self.apart.resolutions.hear(heard, lookup);
+                if let Some((name, addresses)) = named {
+                    let name = Name {
+                        text: name.as_str().into(),
+                        source: match heard.by {
+                            By::Multicast => Source::Mdns,
+                            _ => Source::Dns,
+                        },
+                    };
+                    for address in addresses {
+                        self.names
+                            .learn(event.pid, address.to_canonical(), name.clone());
+                    }
+                }
+            }
+            if event.call.row.role == Role::Close && !event.released.is_empty() {
+                self.apart
+                    .resolutions
+                    .give_up(conversation.socket.id, event.end);
+            }
+        }
+    }
+
+    /// Tells what was resolved, before the next thing that its process does, or at its end.
+    fn occasion(&mut self, told: &Told, said: &mut Vec<Told>) {
+        if self.apart.resolutions.is_empty() {
+            return;
+        }
+        let Some(who) = &told.who else {
+            return;
+        };
+        let ends = match &told.what {
+            What::Process(event) => match &event.change {
+                Change::Ended { process, .. } => Some(*process),
+                Change::Executed { .. } => Some(true),
+                _ => return,
+            },
+            _ if told.folds => return,
+            _ => None,
+        };
+        let taken = self.apart.resolutions.take(|it| match ends {
+            Some(process) => it.tid == who.tid || (process && it.pid == who.pid),
+            None => it.pid == who.pid && it.is_over(),
+        });
+        for resolution in taken {
+            said.push(self.resolved(resolution));
+        }
+    }
+
+    /// Tells what was resolved some time ago; to be asked every now and then.
+    pub(super) fn resolved_quietly(&mut self, now: Nanos, said: &mut Vec<Told>) {
+        if !self.options.sets_apart() {
+            drop(self.apart.resolutions.take(|it| it.is_over()));
+            return;
+        }
+        let taken = self
+            .apart
+            .resolutions
+            .take(|it| it.is_over() && now.saturating_sub(it.end) >= QUIET);
+        for mut resolution in taken {
+            resolution.told = Some(now);
+            said.push(self.resolved(resolution));
+        }
+    }
+
+    /// Tells all that is held back: the trace is over.
+    pub(super) fn release_all(&mut self, said: &mut Vec<Told>) {
+        let mut held: Vec<_> = self.apart.held.keys().copied().collect();
+        held.sort_unstable();
+        for id in held {
+            let standing = match self.conversations.get(id) {
+                Some(it) if it.peer.is_some() => Standing::Own,
+                _ => Standing::Apart,
+            };
+            self.decide(id, standing, said);
+        }
+        for resolution in self.apart.resolutions.take(|_| true) {
+            if self.options.sets_apart() {
+                said.push(self.resolved(resolution));
+            }
+        }
+    }
+
+    /// A process has made another one, which has its descriptors too: a pair may lead from one to the other.
+    pub(super) fn shares(&mut self, parent: i32, said: &mut Vec<Told>) {
+        let mut pairs: Vec<_> = self
+            .apart
+            .held
+            .iter()
+            .filter_map(|(id, held)| {
+                let conversation = held.first()?.conversation.as_ref()?;
+                let own = conversation.part == Part::Pair && conversation.maker == Some(parent);
+                own.then_some(*id)
+            })
+            .collect();
+        pairs.sort_unstable();
+        for id in pairs {
+            self.decide(id, Standing::Own, said);
+        }
+    }
+
+    fn resolved(&self, resolution: super::Resolution) -> Told {
+        let who = self.processes.who(resolution.pid, resolution.tid);
+        let importance = match resolution.failed() {
+            true => Importance::Error,
+            false => Importance::Ordinary,
+        };
+        let start = resolution.start;
+        Told {
+            stage: Some(Stage::Resolve),
+            took: Some(resolution.end.saturating_sub(start)),
+            importance,
+            ..Told::new(What::Resolved(Box::new(resolution)), Some(who), start)
+        }
+    }
+
+    /// Forgets a process.
+    pub(super) fn forget_apart(&mut self, pid: i32) {
+        self.apart.recent.remove(&pid);
+        self.names.forget(pid);
+    }
+}
+
+impl Apart {
+    fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.resolutions.is_empty()
+    }
+}
+
+fn asks(message: &Message) -> bool {
+    matches!(message.detail, Detail::Lookup(_)) && matches!(message.kind, Kind::Request(_))
+}
+
+fn picks_port(event: &CallEvent) -> bool {
+    matches!(
+        event.call.address(),
+        Some(SockAddr::Inet { port: 0, .. } | SockAddr::Inet6 { port: 0, .. })
+    )
+}
+
+fn asks_for_addresses(event: &CallEvent) -> bool {
+    bytes::moved(event) == ADDRESS_DUMP
+        && event
+            .call
+            .payload()
+            .first()
+            .is_some_and(|data| data.bytes.get(4..8) == Some(&GET_ADDRESSES))
+}
+
+fn way(conversation: &Conversation) -> By {
+    match &conversation.peer {
+        Some(SockAddr::Inet { ip, .. }) if ip.is_multicast() => By::Multicast,
+        Some(SockAddr::Inet6 { ip, .. }) if ip.is_multicast() => By::Multicast,
+        Some(SockAddr::Inet { .. } | SockAddr::Inet6 { .. }) if conversation.is_stream() => By::Tcp,
+        Some(SockAddr::UnixPath(_)) => By::Resolved,
+        _ => By::Udp,
+    }
+}

@@ -1,0 +1,341 @@
+//! Stage 0: questions to the name service, put together into what a program wished to know and was told.
+
+use std::net::IpAddr;
+
+use crate::protocol::{Asked, Lookup, Source, Verdict};
+use crate::syscall::SockAddr;
+use crate::tracer::event::{Nanos, SocketId};
+
+/// How many are followed at a time.
+const FOLLOWED: usize = 256;
+/// How many addresses, servers, names and kinds of one are remembered.
+const PARTS: usize = 64;
+
+/// One name that a program wished to know, with all that it asked for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolution {
+    /// The process that asked.
+    pub pid: i32,
+    /// The thread that asked first.
+    pub tid: i32,
+    /// The name.
+    pub name: String,
+    /// Longer ones that were tried too: with search domains (resolv.conf(5)).
+    pub tried: Vec<String>,
+    /// What was asked of it.
+    pub asked: Vec<Asked>,
+    /// The addresses that it has.
+    pub addresses: Vec<IpAddr>,
+    /// How many records of other kinds came.
+    pub records: usize,
+    /// Who was asked.
+    pub servers: Vec<Server>,
+    /// When the first question was asked.
+    pub start: Nanos,
+    /// When the last answer came, or the last question was given up.
+    pub end: Nanos,
+    /// What came of it.
+    pub finding: Finding,
+    /// When it was told, where that was by no occasion but after a while.
+    pub told: Option<Nanos>,
+    /// Questions without an answer.
+    open: Vec<Question>,
+}
+
+/// A name server that was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Its address; nothing where the calls don't tell.
+    pub address: Option<SockAddr>,
+    /// How it was asked.
+    pub by: By,
+    /// How often it was asked the same.
+    pub times: u32,
+    /// Whether it answered.
+    pub answered: bool,
+    questions: Vec<(String, Asked, u32)>,
+}
+
+/// How a question travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// In datagrams.
+    Udp,
+    /// In a stream.
+    Tcp,
+    /// To all machines around (RFC 6762).
+    Multicast,
+    /// By a UNIX socket, to systemd-resolved.
+    Resolved,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing yet: where it stays so, nobody answered.
+    NoAnswer,
+    /// There are addresses, or other records.
+    Found,
+    /// The name exists, but has nothing of what was asked.
+    Nothing,
+    /// It does not exist.
+    NoSuchName,
+    /// The server would or could not say: its code.
+    Refused(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Question {
+    socket: SocketId,
+    id: u16,
+    name: String,
+    asked: Asked,
+    server: usize,
+}
+
+/// One message of the name service, with who sent or got it.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// The process.
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// The socket.
+    pub socket: SocketId,
+    /// The other end.
+    pub server: Option<&'a SockAddr>,
+    /// How it travels.
+    pub by: By,
+    /// When.
+    pub time: Nanos,
+}
+
+/// All that are under way or not told yet.
+#[derive(Debug, Default)]
+pub struct Resolutions {
+    followed: Vec<Resolution>,
+}
+
+impl Resolutions {
+    /// Takes a question, or an answer: then the addresses that its name has come with the name that was wished for.
+    pub fn hear(&mut self, heard: Heard<'_>, lookup: &Lookup) -> Option<(String, Vec<IpAddr>)> {
+        match &lookup.verdict {
+            None => {
+                self.ask(heard, lookup);
+                None
+            }
+            Some(verdict) => self.answer(heard, lookup, verdict),
+        }
+    }
+
+    fn ask(&mut self, heard: Heard<'_>, lookup: &Lookup) {
+        let at = self
+            .followed
+            .iter()
+            .position(|it| it.pid == heard.pid && it.is_about(&lookup.name));
+        let at = match at {
+            Some(at) => at,
+            None if self.followed.len() < FOLLOWED => {
+                self.followed.push(Resolution::new(heard, &lookup.name));
+                self.followed.len() - 1
+            }
+            None => return,
+        };
+        self.followed[at].ask(heard, lookup);
+    }
+
+    fn answer(
+        &mut self,
+        heard: Heard<'_>,
+        lookup: &Lookup,
+        verdict: &Verdict,
+    ) -> Option<(String, Vec<IpAddr>)> {
+        let matches = |question: &Question| {
+            question.socket == heard.socket
+                && question.id == lookup.id
+                && question.name.eq_ignore_ascii_case(&lookup.name)
+        };
+        let found = self.followed.iter_mut().find_map(|it| {
+            let at = it.open.iter().position(matches)?;
+            Some((it, at))
+        });
+        let (resolution, at) = found?;
+        let question = resolution.open.swap_remove(at);
+        resolution.end = heard.time;
+        resolution.servers[question.server].answered = true;
+        let (addresses, finding) = match verdict {
+            // The same will be asked again by TCP.
+            Verdict::Cut => return None,
+            Verdict::Found(addresses, records) => {
+                resolution.records += records;
+                (addresses.clone(), Finding::Found)
+            }
+            Verdict::Nothing => (Vec::new(), Finding::Nothing),
+            Verdict::NoSuchName => (Vec::new(), Finding::NoSuchName),
+            Verdict::Refused(code) => (Vec::new(), Finding::Refused(code)),
+        };
+        for address in &addresses {
+            if resolution.addresses.len() < PARTS && !resolution.addresses.contains(address) {
+                resolution.addresses.push(*address);
+            }
+        }
+        let known = resolution.finding;
+        // One kind of record may be there and the other not.
+        if known != Finding::Found && (finding != Finding::Nothing || known == Finding::NoAnswer) {
+            resolution.finding = finding;
+        }
+        Some((resolution.name.clone(), addresses))
+    }
+
+    /// A socket is closed: what was asked by it will not be answered.
+    pub fn give_up(&mut self, socket: SocketId, now: Nanos) {
+        for resolution in &mut self.followed {
+            let before = resolution.open.len();
+            resolution.open.retain(|question| question.socket != socket);
+            if resolution.open.len() < before {
+                resolution.end = now;
+            }
+        }
+    }
+
+    /// Whether an answer did not fit into a datagram, so that the process will ask again by TCP.
+    pub fn is_empty(&self) -> bool {
+        self.followed.is_empty()
+    }
+
+    /// Takes out those that are over and that the choice is for.
+    pub fn take(&mut self, mut chosen: impl FnMut(&Resolution) -> bool) -> Vec<Resolution> {
+        let mut taken = Vec::new();
+        let mut at = 0;
+        while let Some(resolution) = self.followed.get(at) {
+            match chosen(resolution) {
+                true => taken.push(self.followed.remove(at)),
+                false => at += 1,
+            }
+        }
+        taken
+    }
+}
+
+impl Resolution {
+    fn new(heard: Heard<'_>, name: &str) -> Self {
+        Self {
+            pid: heard.pid,
+            tid: heard.tid,
+            name: name.to_owned(),
+            tried: Vec::new(),
+            asked: Vec::new(),
+            addresses: Vec::new(),
+            records: 0,
+            servers: Vec::new(),
+            start: heard.time,
+            end: heard.time,
+            finding: Finding::NoAnswer,
+            told: None,
+            open: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is open any more.
+    pub fn is_over(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether something went wrong.
+    pub fn failed(&self) -> bool {
+        matches!(
+            self.finding,
+            Finding::NoAnswer | Finding::NoSuchName | Finding::Refused(_)
+        )
+    }
+
+    /// How its names became known.
+    pub fn source(&self) -> Source {
+        match self.servers.iter().any(|server| server.by == By::Multicast) {
+            true => Source::Mdns,
+            false => Source::Dns,
+        }
+    }
+
+    /// Whether the name is this one, or this one with a search domain, or the other way round.
+    fn is_about(&self, name: &str) -> bool {
+        let longer = |long: &str, short: &str| {
+            long.len() > short.len()
+                && long.as_bytes()[short.len()] == b'.'
+                && long.is_char_boundary(short.len())
+                && long[..short.len()].eq_ignore_ascii_case(short)
+        };
+        self.name.eq_ignore_ascii_case(name) || longer(name, &self.name) || longer(&self.name, name)
+    }
+
+    fn ask(&mut self, heard: Heard<'_>, lookup: &Lookup) {
+        let name = &lookup.name;
+        if name.len() < self.name.len() {
+            let longer = std::mem::replace(&mut self.name, name.clone());
+            self.try_too(longer);
+        } else if !self.name.eq_ignore_ascii_case(name) {
+            self.try_too(name.clone());
+        }
+        if !self.asked.contains(&lookup.asked) && self.asked.len() < PARTS {
+            self.asked.push(lookup.asked.clone());
+        }
+        let known =
+            |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;
+        let server = match self.servers.iter().position(known) {
+            Some(server) => server,
+            None if self.servers.len() < PARTS => {
+                self.servers.push(Server {
+                    address: heard.server.cloned(),
+                    by: heard.by,
+                    times: 0,
+                    answered: false,
+                    questions: Vec::new(),
+                });
+                self.servers.len() - 1
+            }
+            None => return,
+        };
+        self.servers[server].ask(name, &lookup.asked);
+        self.end = heard.time;
+        // The same once more: the first one is not waited for any longer.
+        self.open
+            .retain(|it| !(it.name == *name && it.asked == lookup.asked));
+        if self.open.len() < PARTS {
+            self.open.push(Question {
+                socket: heard.socket,
+                id: lookup.id,
+                name: name.clone(),
+                asked: lookup.asked.clone(),
+                server,
+            });
+        }
+    }
+
+    fn try_too(&mut self, name: String) {
+        if self.tried.len() < PARTS && !self.tried.contains(&name) {
+            self.tried.push(name);
+        }
+    }
+}
+
+impl Server {
+    fn ask(&mut self, name: &str, asked: &Asked) {
+        let known = self
+            .questions
+            .iter_mut()
+            .find(|it| it.0 == name && it.1 == *asked);
+        let count = match known {
+            Some((.., count)) => {
+                *count = count.saturating_add(1);
+                *count
+            }
+            None => {
+                if self.questions.len() < PARTS {
+                    self.questions.push((name.to_owned(), asked.clone(), 1));
+                }
+                1
+            }
+        };
+        self.times = self.times.max(count);
+    }
+}
