@@ -2,13 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{self, Message, Options, Set, SortBy, Stamp, Status, Strings};
 use crate::destination::{self, FileIdentity, NameFacts, Place, Sink};
 use crate::output::json::{self, JsonLines, Rolls};
+use crate::output::overview::Overview;
 use crate::output::per_process::PerProcess;
 use crate::output::several::Several;
 use crate::output::summary::{Sort, Summary};
@@ -100,6 +101,10 @@ pub fn outputs(options: &Options, places: Places, run: Run) -> Shown {
     let mut outputs = Several::default();
     if options.text {
         show_text(options, text, inputs, &run, &mut outputs);
+    } else if options.json != Some(cli::Json::TextPlace) && sums_up(options, &text) {
+        let settings = settings(options, &text, run.began, false);
+        let name = destination::name(&options.destination);
+        outputs.add(name, Overview::new(text, settings));
     } else if options.json == Some(cli::Json::TextPlace) {
         let name = destination::name(&options.destination);
         outputs.add(name, JsonLines::new(text, json_settings(options, &run)));
@@ -139,12 +144,30 @@ fn show_text(
         outputs.add(name, each);
         return;
     }
+    let sums_up = sums_up(options, &place);
     let place = Shared::new(place);
-    if options.summary != cli::Summary::Only {
-        outputs.add(name.clone(), Text::new(place.clone(), settings));
+    if options.summary != cli::Summary::Only && options.overview != cli::Overview::Only {
+        outputs.add(name.clone(), Text::new(place.clone(), settings.clone()));
+    }
+    if sums_up {
+        outputs.add(name.clone(), Overview::new(place.clone(), settings));
     }
     if options.summary != cli::Summary::None {
         outputs.add(name, Summary::new(place, sort(options.summary_sort)));
+    }
+}
+
+/// Whether the end sums up what was talked about: on a terminal where nothing that it would sum up is left out.
+fn sums_up(options: &Options, place: &Place) -> bool {
+    match options.overview {
+        cli::Overview::Never => false,
+        cli::Overview::Always | cli::Overview::Only => true,
+        cli::Overview::Auto => {
+            options.trace.is_none()
+                && options.summary == cli::Summary::None
+                && ends(options) == Ends::default()
+                && place.descriptor().is_some_and(|it| it.is_terminal())
+        }
     }
 }
 

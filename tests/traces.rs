@@ -70,6 +70,12 @@ fn as_text() {
         let all = shown(name, &["-v", "-tt", "-r", "-T", "-s", "100"]);
         assert_snapshot!(format!("{name}-text-of-all"), all);
     }
+    for name in TRACES {
+        assert_snapshot!(
+            format!("{name}-overview"),
+            shown(name, &["--overview=only"])
+        );
+    }
     let coloured = shown("redis-cli", &["--color", "always", "--hex"]);
     assert_snapshot!(
         "redis-cli-text-with-colours-and-dumps",

@@ -141,6 +141,17 @@ pub(super) struct How {
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub color: When,
 
+    /// Sum up at the end whom the program talked to, and where the time went; =only: show nothing else
+    ///
+    /// On a terminal that is done without being asked for, unless only some calls are shown.
+    #[arg(long, value_name = "only", num_args = 0..=1, require_equals = true, default_missing_value = "also")]
+    #[arg(value_parser = ["only", "also"], hide_possible_values = true)]
+    pub overview: Option<String>,
+
+    /// Sum up nothing at the end, on a terminal either
+    #[arg(long, conflicts_with = "overview")]
+    pub no_overview: bool,
+
     /// Say which process made the call even while there is only one
     #[arg(long)]
     pub always_show_pid: bool,

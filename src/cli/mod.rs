@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Json, Message, Options, Precision, SortBy, Stamp, Status, Strings,
-    Summary, Target, When,
+    Destination, Engine, Json, Message, Options, Overview, Precision, SortBy, Stamp, Status,
+    Strings, Summary, Target, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;
@@ -165,6 +165,18 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
             "the table of -c and -C counts all processes together and cannot be had with -ff",
         ));
     }
+    let overview = match how.overview.as_deref() {
+        Some("only") => Overview::Only,
+        Some(_) => Overview::Always,
+        None if how.no_overview => Overview::Never,
+        None => Overview::Auto,
+    };
+    let wished = matches!(overview, Overview::Only | Overview::Always);
+    if wished && (per_process || summary == Summary::Only) {
+        return Err(Refusal::new(
+            "the overview is of all processes and the whole story, and cannot be had with -ff or -c",
+        ));
+    }
     let mut warnings = Vec::new();
     if summary == Summary::None && written(matches, "summary_sort_by") {
         warnings.push("-S has no effect without -c or -C".into());
@@ -214,9 +226,9 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
     if json.is_none() && record.is_none() && !destination.label.is_empty() {
         warnings.push("--label has no effect without --json or --record".into());
     }
-    if json == Some(Json::TextPlace) && (per_process || summary != Summary::None) {
+    if json == Some(Json::TextPlace) && (per_process || summary != Summary::None || wished) {
         return Err(Refusal::new(
-            "--json without a file takes the text's place, and cannot be had with -ff, -c or -C; --json=FILE can",
+            "--json without a file takes the text's place, and cannot be had with -ff, -c, -C or --overview; --json=FILE can",
         ));
     }
     let filters = filters(matches);
@@ -284,6 +296,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         all_descriptors: what.all_descriptors,
         always_show_pid: how.always_show_pid,
         summary,
+        overview,
         summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,

@@ -80,6 +80,8 @@ pub struct Options {
     pub always_show_pid: bool,
     /// `-c`, `-C`: the table per call.
     pub summary: Summary,
+    /// `--overview`, `--no-overview`: whether the end sums up what was talked about.
+    pub overview: Overview,
     /// `-S`: what the table's lines are ordered by.
     pub summary_sort: SortBy,
     /// `--color`.
@@ -195,6 +197,20 @@ pub enum Precision {
     Micros,
     /// Nine places.
     Nanos,
+}
+
+/// `--overview`, `--no-overview`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overview {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Wherever the text goes.
+    Always,
+    /// And no line of the trace before it.
+    Only,
+    /// Never.
+    Never,
 }
 
 /// The table of calls, errors, times and bytes.

@@ -234,6 +234,11 @@ impl Layout {
         self.wrapped(out, &before, text.trim_start(), paint, room);
     }
 
+    /// Adds a line that is laid out already.
+    pub fn painted(&self, out: &mut String, line: &Spans) {
+        self.paint(out, line.iter());
+    }
+
     /// Adds a sentence beside the calls, with a bar before each of its lines.
     pub fn sentence(&self, out: &mut String, bar: &str, text: &str) {
         let indent = self.stage;

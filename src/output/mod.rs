@@ -10,6 +10,7 @@ pub mod json;
 mod layout;
 mod lines;
 mod number;
+pub mod overview;
 pub mod per_process;
 mod settings;
 pub mod several;

@@ -314,7 +314,12 @@ impl Story {
             None => it.pid == who.pid && it.is_over(),
         });
         for resolution in taken {
-            said.push(self.resolved(resolution));
+            let mut resolved = self.resolved(resolution);
+            // A process that has just ended has no name any more.
+            if let (Some(it), true) = (&mut resolved.who, ends.is_some()) {
+                it.name = who.name.clone();
+            }
+            said.push(resolved);
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
     Conversation, Ending, Farewell, Importance, Meaning, Name, Options, Stage, Story, Told, What,
     Who, bytes,
 };
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use syscalls::Sysno;
@@ -194,7 +195,10 @@ impl Story {
             .messages
             .iter()
             .find_map(|message| match &message.detail {
-                Detail::Name(name, source) => Some((name, *source)),
+                // An address is no name.
+                Detail::Name(name, source) if name.parse::<IpAddr>().is_err() => {
+                    Some((name, *source))
+                }
                 _ => None,
             });
         if event.call.row.role != Role::Connect && said.is_none() {
