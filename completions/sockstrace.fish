@@ -14,6 +14,9 @@ always\t'Always'
 never\t'Never'"
 complete -c sockstrace -l overview -d 'Sum up at the end whom the program talked to, and where the time went; =only: show nothing else' -r -f -a "only\t''
 also\t''"
+complete -c sockstrace -l findings -d 'Say what a person should look at: error, all or none' -r -f -a "error\t'Errors'
+all\t'Notes too, and all of them'
+none\t'None'"
 complete -c sockstrace -l absolute-timestamps -d 'As -t; FORMAT is none, time or unix, and a precision s, ms, us or ns after a comma' -r
 complete -c sockstrace -l relative-timestamps -d 'As -r, with a precision' -r
 complete -c sockstrace -l syscall-times -d 'As -T, with a precision' -r
@@ -27,6 +30,7 @@ connected\t''
 still-waiting\t''
 conversation\t''
 name\t''
+finding\t''
 exit\t''"
 complete -c sockstrace -l record -d 'Record all that is seen, with all data, to FILE for --replay' -r -F
 complete -c sockstrace -l rotate -d 'Begin another file when one has reached SIZE, such as 100M' -r

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::{self, Message, Options, Set, SortBy, Stamp, Status, Strings};
 use crate::destination::{self, FileIdentity, NameFacts, Place, Sink};
+use crate::output::findings::{Findings, Level};
 use crate::output::json::{self, JsonLines, Rolls};
 use crate::output::overview::Overview;
 use crate::output::per_process::PerProcess;
@@ -101,10 +102,18 @@ pub fn outputs(options: &Options, places: Places, run: Run) -> Shown {
     let mut outputs = Several::default();
     if options.text {
         show_text(options, text, inputs, &run, &mut outputs);
-    } else if options.json != Some(cli::Json::TextPlace) && sums_up(options, &text) {
+    } else if options.json != Some(cli::Json::TextPlace) {
         let settings = settings(options, &text, run.began, false);
         let name = destination::name(&options.destination);
-        outputs.add(name, Overview::new(text, settings));
+        let sums_up = sums_up(options, &text);
+        add_end(
+            options,
+            &Shared::new(text),
+            settings,
+            (sums_up, false),
+            &name,
+            &mut outputs,
+        );
     } else if options.json == Some(cli::Json::TextPlace) {
         let name = destination::name(&options.destination);
         outputs.add(name, JsonLines::new(text, json_settings(options, &run)));
@@ -149,11 +158,40 @@ fn show_text(
     if options.summary != cli::Summary::Only && options.overview != cli::Overview::Only {
         outputs.add(name.clone(), Text::new(place.clone(), settings.clone()));
     }
-    if sums_up {
-        outputs.add(name.clone(), Overview::new(place.clone(), settings));
+    let lines = options.overview != cli::Overview::Only;
+    if options.summary != cli::Summary::Only {
+        add_end(options, &place, settings, (sums_up, lines), &name, outputs);
     }
     if options.summary != cli::Summary::None {
         outputs.add(name, Summary::new(place, sort(options.summary_sort)));
+    }
+}
+
+/// Adds what stands at the end of the text, and findings among its lines if there are `lines`.
+fn add_end(
+    options: &Options,
+    place: &Shared<Place>,
+    settings: Settings,
+    (sums_up, lines): (bool, bool),
+    name: &str,
+    outputs: &mut Several,
+) {
+    let level = match options.findings {
+        None => Some(Level::Usual),
+        Some(cli::Findings::Error) => Some(Level::Errors),
+        Some(cli::Findings::All) => Some(Level::All),
+        Some(cli::Findings::None) => None,
+    };
+    // Of a choice of calls the rest of the story is not known, and whoever wants no messages wants none of these.
+    let whole = ends(options) == Ends::default() && !is_quiet(options);
+    let findings = level
+        .filter(|_| whole)
+        .map(|level| Findings::new(place.clone(), &settings, level, lines));
+    if sums_up {
+        outputs.add(name, Overview::new(place.clone(), settings));
+    }
+    if let Some(findings) = findings {
+        outputs.add(name, findings);
     }
 }
 
@@ -181,6 +219,7 @@ fn json_settings(options: &Options, run: &Run) -> json::Settings {
         ends: ends(options),
         signals: signals(options),
         types: options.json_types.clone(),
+        findings: options.findings != Some(cli::Findings::None),
     }
 }
 

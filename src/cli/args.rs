@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
-use super::options::{Engine, Precision, SortBy, Stamp, Strings, When};
+use super::options::{Engine, Findings, Precision, SortBy, Stamp, Strings, When};
 use super::qualify::QUALIFIERS;
 use super::strace;
 
@@ -152,6 +152,19 @@ pub(super) struct How {
     #[arg(long, conflicts_with = "overview")]
     pub no_overview: bool,
 
+    /// Say what a person should look at: error, all or none
+    ///
+    /// Otherwise errors are told where they happen, and at the end errors and warnings, five at most. With error there are errors only,
+    /// with all also notes, and all of them at the end.
+    #[arg(
+        long,
+        value_name = "WHICH",
+        require_equals = true,
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub findings: Option<Findings>,
+
     /// Say which process made the call even while there is only one
     #[arg(long)]
     pub always_show_pid: bool,
@@ -264,7 +277,7 @@ pub(super) struct Destination {
 }
 
 /// The types of lines that `--json-types` knows.
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 10] = [
     "call",
     "waiting",
     "process",
@@ -273,6 +286,7 @@ const TYPES: [&str; 9] = [
     "still-waiting",
     "conversation",
     "name",
+    "finding",
     "exit",
 ];
 

@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Json, Message, Options, Overview, Precision, SortBy, Stamp, Status,
-    Strings, Summary, Target, When,
+    Destination, Engine, Findings, Json, Message, Options, Overview, Precision, SortBy, Stamp,
+    Status, Strings, Summary, Target, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;
@@ -297,6 +297,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         always_show_pid: how.always_show_pid,
         summary,
         overview,
+        findings: how.findings,
         summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,

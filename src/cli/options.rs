@@ -80,6 +80,8 @@ pub struct Options {
     pub always_show_pid: bool,
     /// `-c`, `-C`: the table per call.
     pub summary: Summary,
+    /// `--findings`: which findings are told.
+    pub findings: Option<Findings>,
     /// `--overview`, `--no-overview`: whether the end sums up what was talked about.
     pub overview: Overview,
     /// `-S`: what the table's lines are ordered by.
@@ -211,6 +213,17 @@ pub enum Overview {
     Only,
     /// Never.
     Never,
+}
+
+/// `--findings`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Findings {
+    /// Errors.
+    Error,
+    /// Notes too, and all of them.
+    All,
+    /// None.
+    None,
 }
 
 /// The table of calls, errors, times and bytes.

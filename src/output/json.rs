@@ -11,13 +11,14 @@ use super::Output;
 use super::settings::Ends;
 use crate::protocol::Asked;
 use crate::record::{
-    Address, Bytes, CallLine, ConversationLine, ExitLine, HeaderLine, Line, MessageLine,
-    MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer, inode,
+    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine, Line,
+    MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer,
+    inode,
 };
 use crate::story::bytes::{direction, moved};
 use crate::story::{
     By, Conversation, Ending, Farewell, Fate, Finding, Meaning, Part, Resolution, Server, Side,
-    Told, What,
+    Told, Upshot, What,
 };
 use crate::syscall::names::socket::{FAMILY, TYPE};
 use crate::syscall::{Arg, Outcome, Value, errno};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub ends: Ends,
     /// The signals that are shown; all, where nothing is said.
     pub signals: Option<BTreeSet<i32>>,
+    /// Whether findings are written.
+    pub findings: bool,
     /// The types of lines that are written beside the header (`--json-types`); all, where nothing is said.
     pub types: Option<BTreeSet<String>>,
 }
@@ -54,7 +57,6 @@ pub struct JsonLines<W> {
     run: Rc<str>,
     begun: bool,
     part: u32,
-    calls: u64,
     program: ProgramEnd,
 }
 
@@ -67,7 +69,6 @@ impl<W: Rolls> JsonLines<W> {
             settings,
             begun: false,
             part: 0,
-            calls: 0,
             program: ProgramEnd::default(),
         }
     }
@@ -115,10 +116,6 @@ impl<W: Rolls> JsonLines<W> {
             return Ok(());
         }
         let call = &event.call;
-        let number = (kind == "call").then(|| {
-            self.calls += 1;
-            self.calls
-        });
         let moves = direction(event).is_some();
         let payload = if moves { call.payload() } else { Vec::new() };
         let bytes = payload_of(&payload, self.settings.data);
@@ -129,7 +126,7 @@ impl<W: Rolls> JsonLines<W> {
         let peer = conversation.and_then(|it| it.peer.as_ref());
         let peer = peer.map(Address::from).unwrap_or_default();
         let line = CallLine {
-            number,
+            number: told.call.filter(|_| kind == "call"),
             peer_ip: peer.ip,
             peer_port: peer.port,
             peer_path: peer.path,
@@ -195,6 +192,26 @@ impl<W: Rolls> JsonLines<W> {
         self.write(kind, |run| tag(MomentLine { run, ..line }), run)
     }
 
+    fn finding(&mut self, finding: &Finding, run: &str) -> io::Result<()> {
+        if !self.settings.findings {
+            return Ok(());
+        }
+        let line = FindingLine {
+            run: None,
+            time: finding.time,
+            name: finding.kind.name,
+            severity: finding.kind.severity.word(),
+            seen: &finding.seen,
+            advice: finding.kind.advice,
+            calls: &finding.calls,
+            conversation: finding.conversation,
+            pid: finding.pid,
+            count: finding.count,
+        };
+        let line = |run| Line::Finding(Box::new(FindingLine { run, ..line }));
+        self.write("finding", line, run)
+    }
+
     fn show_line(&mut self, told: &Told, run: &str) -> io::Result<()> {
         match &told.what {
             What::Call(event) => self.call(told, event, "call", run)?,
@@ -224,6 +241,13 @@ impl<W: Rolls> JsonLines<W> {
                 let line = name_line(told, resolution);
                 let line = |run| Line::Name(Box::new(NameLine { run, ..line }));
                 self.write("name", line, run)?;
+            }
+            What::Found(finding) => self.finding(finding, run)?,
+            What::AllFound(all) => {
+                // Those that were found again and again: how often.
+                for finding in all.iter().filter(|it| it.count > 1 || it.revised) {
+                    self.finding(finding, run)?;
+                }
             }
             // The conversation's own line says it.
             What::Ended(_) | What::Runs(_) => {}
@@ -390,12 +414,12 @@ fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a> {
             .map(ToString::to_string)
             .collect(),
         records: resolution.records as u64,
-        outcome: match resolution.finding {
-            Finding::NoAnswer => "no-answer",
-            Finding::Found => "found",
-            Finding::Nothing => "nothing",
-            Finding::NoSuchName => "no-such-name",
-            Finding::Refused(code) => code,
+        outcome: match resolution.upshot {
+            Upshot::NoAnswer => "no-answer",
+            Upshot::Found => "found",
+            Upshot::Nothing => "nothing",
+            Upshot::NoSuchName => "no-such-name",
+            Upshot::Refused(code) => code,
         },
         source: resolution.source().word(),
         servers: resolution.servers.iter().map(server_line).collect(),

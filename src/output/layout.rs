@@ -239,6 +239,27 @@ impl Layout {
         self.paint(out, line.iter());
     }
 
+    /// Adds a text in as many lines as it needs, indented as far as what stands before the first of them.
+    pub fn paragraph(
+        &self,
+        out: &mut String,
+        before: &Spans,
+        text: &str,
+        paint: Paint,
+        room: Option<usize>,
+    ) {
+        let room = room.map_or(usize::MAX, |room| room.max(24));
+        let mut spans = Spans::default();
+        spans.add(paint, |out| out.push_str(text));
+        let mut indent = Spans::default();
+        indent.add(Paint::Plain, |out| spaces(out, before.columns()));
+        let mut start = before;
+        for line in wrap(&spans.characters(), room, room) {
+            self.paint(out, start.iter().chain(line.iter()));
+            start = &indent;
+        }
+    }
+
     /// Adds a sentence beside the calls, with a bar before each of its lines.
     pub fn sentence(&self, out: &mut String, bar: &str, text: &str) {
         let indent = self.stage;

@@ -3,6 +3,7 @@
 mod address;
 mod escape;
 mod explain;
+pub mod findings;
 mod glyphs;
 mod grammar;
 mod hexdump;

@@ -31,6 +31,10 @@ impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> PerProcess<F> {
 
 impl<F: FnMut(i32, bool) -> io::Result<Box<dyn Output>>> Output for PerProcess<F> {
     fn show(&mut self, told: &Told) -> io::Result<()> {
+        // What was found is of the run, and has a place of its own.
+        if matches!(told.what, What::Found(_) | What::AllFound(_)) {
+            return Ok(());
+        }
         let pid = told.who.as_ref().map_or(self.last, |who| who.pid);
         if !self.outputs.contains_key(&pid) {
             let again = !self.known.insert(pid);

@@ -501,6 +501,7 @@ impl<W: Write> Text<W> {
                 self.aside(out, told, &text, Paint::Dim, told.meaning.as_ref());
             }
             What::Resolved(resolution) => self.resolved(out, told, resolution),
+            What::Found(_) | What::AllFound(_) => {}
             What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}
             What::Runs(whom) => {
                 let mut text = String::from("runs ");

@@ -7,7 +7,7 @@ use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
 use crate::protocol::Message;
 use crate::story::{
-    Awaited, By, Conversation, Ending, Farewell, Fate, Finding, Meaning, Name, Resolution, Side,
+    Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Side, Upshot,
 };
 use crate::syscall::SockAddr;
 
@@ -259,8 +259,8 @@ pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
 /// `93.184.216.34`, `no such name (NXDOMAIN)`.
 pub fn finding(out: &mut String, resolution: &Resolution) {
     let addresses = &resolution.addresses;
-    let words = match resolution.finding {
-        Finding::Found if addresses.is_empty() => {
+    let words = match resolution.upshot {
+        Upshot::Found if addresses.is_empty() => {
             decimal(out, resolution.records as u64);
             if resolution.records == 1 {
                 " record"
@@ -268,7 +268,7 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
                 " records"
             }
         }
-        Finding::Found => {
+        Upshot::Found => {
             for (at, address) in addresses.iter().take(ADDRESSES).enumerate() {
                 out.push_str(if at == 0 { "" } else { ", " });
                 out.push_str(&address.to_string());
@@ -281,10 +281,10 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
             }
             return;
         }
-        Finding::Nothing => "nothing of that kind",
-        Finding::NoSuchName => "no such name (NXDOMAIN)",
-        Finding::NoAnswer => "no answer",
-        Finding::Refused(code) => {
+        Upshot::Nothing => "nothing of that kind",
+        Upshot::NoSuchName => "no such name (NXDOMAIN)",
+        Upshot::NoAnswer => "no answer",
+        Upshot::Refused(code) => {
             out.push_str("the server answers ");
             code
         }

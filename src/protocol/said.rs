@@ -90,6 +90,8 @@ pub struct Said {
     pub secrets: Vec<Range<usize>>,
     /// Whether secrets are shown all the same.
     shows_secrets: bool,
+    /// Whether there was any.
+    secret: bool,
     /// The protocol that speaks.
     protocol: &'static str,
     /// How many of the secrets came before the message that is read now.
@@ -160,9 +162,15 @@ impl Said {
 
     /// Notes that those bytes are secret.
     pub fn hide(&mut self, bytes: Range<usize>) {
+        self.secret |= !bytes.is_empty();
         if !self.shows_secrets && !bytes.is_empty() {
             self.secrets.push(bytes);
         }
+    }
+
+    /// Whether a secret was in it, masked or not.
+    pub fn has_secret(&self) -> bool {
+        self.secret
     }
 
     /// Those bytes as text, secrets masked; `at` is where they stand in what the sniffer was shown.

@@ -299,6 +299,8 @@ fn cut(dialogue: &Dialogue, sizes: &[usize]) -> Dialogue {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn pieces_say_what_the_whole_says(which in 0..4usize, sizes in prop::collection::vec(1..60usize, 1..20)) {
         let dialogue = &dialogues()[which];

@@ -35,6 +35,8 @@ pub enum Line<'a> {
     Name(Box<NameLine<'a>>),
     /// A conversation is over, or the trace is and left it open.
     Conversation(Box<ConversationLine<'a>>),
+    /// Something was found that a person should look at; at the end once more where it was found again and again.
+    Finding(Box<FindingLine<'a>>),
     /// In a record: the story was asked what is still waited for.
     Tick(TickLine),
     /// The trace is over.
@@ -316,6 +318,35 @@ pub struct ServerLine<'a> {
     pub times: u32,
     /// Whether it answered.
     pub answered: bool,
+}
+
+/// Something that a person should look at.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct FindingLine<'a> {
+    /// The run that it belongs to.
+    pub run: Option<&'a str>,
+    /// When it was found, in ns since the trace began.
+    #[serde(rename = "time_ns")]
+    pub time: u64,
+    /// Its name, which stays.
+    pub name: &'a str,
+    /// How much it matters: error, warning or note.
+    pub severity: &'a str,
+    /// What was seen.
+    pub seen: &'a str,
+    /// Why it matters, and what to try.
+    pub advice: &'a str,
+    /// The calls that prove it, by their numbers; the first few.
+    pub calls: &'a [u64],
+    /// The conversation that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<i64>,
+    /// The process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// How often it was found.
+    pub count: u64,
 }
 
 /// The story was asked what is still waited for.

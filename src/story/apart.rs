@@ -48,6 +48,8 @@ pub enum Standing {
 #[derive(Debug, Default)]
 pub struct Apart {
     held: FxHashMap<SocketId, Vec<Told>>,
+    /// What was held back of sockets whose number another one has taken.
+    late: Vec<Told>,
     pub(super) resolutions: Resolutions,
     /// When each process last did what resolvers do.
     recent: FxHashMap<i32, Nanos>,
@@ -79,7 +81,8 @@ impl Story {
         if !self.options.sets_apart() || (self.apart.is_idle() && said.iter().all(own)) {
             return;
         }
-        for told in mem::take(said) {
+        let new = mem::replace(said, mem::take(&mut self.apart.late));
+        for told in new {
             match told
                 .conversation
                 .as_ref()
@@ -118,6 +121,15 @@ impl Story {
             self.occasion(&told, said);
         }
         said.push(told);
+    }
+
+    /// Another socket has the number of this one, whose end nobody saw.
+    pub(super) fn replace(&mut self, id: SocketId) {
+        if self.apart.held.contains_key(&id) {
+            let mut late = Vec::new();
+            self.decide(id, Standing::Apart, &mut late);
+            self.apart.late.append(&mut late);
+        }
     }
 
     /// It is decided: what was held back is told.
@@ -399,7 +411,7 @@ impl Story {
 
 impl Apart {
     fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.resolutions.is_empty()
+        self.held.is_empty() && self.late.is_empty() && self.resolutions.is_empty()
     }
 }
 

@@ -74,6 +74,7 @@ impl Story {
                 _ => Importance::Ordinary,
             };
             let start = event.start;
+            self.calls += 1;
             let mut told = Told {
                 stage: stage(&event),
                 meaning: learned.meaning.or_else(|| unhappy(&event)),
@@ -84,6 +85,8 @@ impl Story {
                     .or(learned.after),
                 messages: words.messages,
                 more: words.more,
+                secret: words.secret,
+                call: Some(self.calls),
                 folds: self.options.folds(&event),
                 importance,
                 conversation,
@@ -168,6 +171,7 @@ impl Story {
                     continue;
                 }
                 if new {
+                    self.replace(socket.id);
                     self.talks.end(socket.id);
                 }
                 let open = new && self.options.sets_apart() && may_be_apart(&socket);

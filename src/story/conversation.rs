@@ -16,6 +16,8 @@ use crate::tracer::event::{CallEvent, Nanos, Socket, SocketId};
 pub struct Conversation {
     /// Its number: the n-th of the program's own that was seen, from 1; of those apart from -1 down; 0 where that is not decided yet.
     pub number: i64,
+    /// Which one it is, of all in the order of their first sight; unlike the number, this never changes.
+    pub seen: u64,
     /// Whose it is.
     pub standing: Standing,
     /// The process that made it, where that was seen.
@@ -115,9 +117,10 @@ const FASTOPEN: u64 = 0x2000_0000;
 
 impl Conversation {
     /// A conversation about which nothing is known but its socket.
-    pub(super) fn new(socket: Socket) -> Self {
+    pub(super) fn new(seen: u64, socket: Socket) -> Self {
         Self {
             number: 0,
+            seen,
             standing: Standing::Open,
             maker: None,
             other: None,
@@ -152,6 +155,11 @@ impl Conversation {
         self.socket
             .kind
             .is_some_and(|(_, kind, _)| kind == libc::SOCK_DGRAM)
+    }
+
+    /// Whether calls on it never block, as far as was seen.
+    pub fn may_not_block(&self) -> bool {
+        self.silence.nonblocking
     }
 
     /// Whether any data went either way.

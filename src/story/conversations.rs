@@ -19,6 +19,8 @@ pub struct Conversations {
     open: FxHashMap<SocketId, Rc<Conversation>>,
     /// The latest that closed. A call in another thread may end after the close that it overlapped.
     closed: VecDeque<Closed>,
+    /// How many there were.
+    seen: u64,
     /// How many of the program's own have a number, and how many of those apart.
     count: i64,
     apart: i64,
@@ -52,7 +54,8 @@ impl Conversations {
             return;
         }
         self.closed.retain(|it| it.id != socket.id);
-        let conversation = Conversation::new(socket);
+        self.seen += 1;
+        let conversation = Conversation::new(self.seen, socket);
         self.open.insert(socket.id, Rc::new(conversation));
         if !open {
             self.settle(socket.id, Standing::Own);
@@ -132,7 +135,7 @@ impl Conversations {
             .drain()
             .map(|(_, conversation)| conversation)
             .collect();
-        all.sort_unstable_by_key(|conversation| conversation.number);
+        all.sort_unstable_by_key(|conversation| conversation.seen);
         all
     }
 

@@ -10,6 +10,7 @@ mod calls;
 pub(crate) mod chaos;
 mod conversation;
 mod conversations;
+mod findings;
 mod meaning;
 mod names;
 mod patience;
@@ -29,9 +30,11 @@ use rustc_hash::FxHashMap;
 
 pub use apart::Standing;
 pub use conversation::{Conversation, Link, Part};
+pub use findings::{Finding, Severity, kinds as finding_kinds};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
 pub use names::Name;
-pub use resolution::{By, Finding, Resolution, Server};
+pub use names::peer_ip;
+pub use resolution::{By, Resolution, Server, Upshot};
 pub use talks::Hearing;
 pub use told::{Ending, Importance, Stage, Told, What, Who};
 
@@ -43,6 +46,7 @@ use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, Socket
 use apart::Apart;
 use bytes::Direction;
 use conversations::Conversations;
+use findings::Findings;
 use names::Names;
 use processes::Processes;
 use talks::Talks;
@@ -106,6 +110,9 @@ pub struct Story {
     talks: Talks,
     names: Names,
     apart: Apart,
+    findings: Findings,
+    /// How many calls were told.
+    calls: u64,
     processes: Processes,
     /// Calls in flight, by thread, with how often it was said that they still are.
     waiting: FxHashMap<i32, (Box<CallEvent>, usize)>,
@@ -142,7 +149,26 @@ impl Story {
         }
         self.set_apart(said);
         self.hide_others(said);
+        self.find(said);
         self.introduce(said);
+    }
+
+    /// Adds what is found behind what proves it.
+    fn find(&mut self, said: &mut Vec<Told>) {
+        let mut at = 0;
+        while let Some(told) = said.get(at) {
+            at += 1;
+            let found = self.findings.see(told).iter();
+            let (who, time) = (told.who.clone(), told.time);
+            let found: Vec<_> = found
+                .map(|it| Told::new(What::Found(Box::new(it.clone())), who.clone(), time))
+                .collect();
+            if !found.is_empty() {
+                let count = found.len();
+                said.splice(at..at, found);
+                at += count;
+            }
+        }
     }
 
     /// The trace ends: says which conversations were left open. The story is empty afterwards.
@@ -166,6 +192,11 @@ impl Story {
         }
         if !self.tells_of(Sysno::close) {
             said.truncate(released);
+        }
+        self.find(&mut said);
+        let all = self.findings.all();
+        if !all.is_empty() {
+            said.push(Told::new(What::AllFound(all), None, now));
         }
         said
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
+use super::Conversation;
 use crate::protocol::Source;
 use crate::syscall::SockAddr;
 
@@ -44,6 +45,11 @@ impl Names {
     pub fn forget(&mut self, pid: i32) {
         self.known.remove(&pid);
     }
+}
+
+/// The IP address of a conversation's peer.
+pub fn peer_ip(conversation: &Conversation) -> Option<IpAddr> {
+    conversation.peer.as_ref().and_then(ip)
 }
 
 /// The IP address in a socket address; of an IPv4 address in IPv6 clothes (RFC 4291 section 2.5.5.2) that one.

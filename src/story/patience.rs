@@ -93,11 +93,12 @@ impl Story {
         said.sort_by_key(|told| {
             told.conversation
                 .as_ref()
-                .map(|conversation| conversation.number)
+                .map(|conversation| conversation.seen)
         });
         self.set_apart(&mut said);
         self.resolved_quietly(now, &mut said);
         self.hide_others(&mut said);
+        self.find(&mut said);
         said
     }
 
@@ -212,7 +213,7 @@ fn waited_for<'a>(
             Some((conversation, since?))
         })
         .collect();
-    found.sort_by_key(|(conversation, _)| conversation.number);
+    found.sort_by_key(|(conversation, _)| conversation.seen);
     found
 }
 

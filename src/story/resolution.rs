@@ -35,7 +35,7 @@ pub struct Resolution {
     /// When the last answer came, or the last question was given up.
     pub end: Nanos,
     /// What came of it.
-    pub finding: Finding,
+    pub upshot: Upshot,
     /// When it was told, where that was by no occasion but after a while.
     pub told: Option<Nanos>,
     /// Questions without an answer.
@@ -71,7 +71,7 @@ pub enum By {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Upshot {
     /// Nothing yet: where it stays so, nobody answered.
     NoAnswer,
     /// There are addresses, or other records.
@@ -168,21 +168,21 @@ impl Resolutions {
             Verdict::Cut => return None,
             Verdict::Found(addresses, records) => {
                 resolution.records += records;
-                (addresses.clone(), Finding::Found)
+                (addresses.clone(), Upshot::Found)
             }
-            Verdict::Nothing => (Vec::new(), Finding::Nothing),
-            Verdict::NoSuchName => (Vec::new(), Finding::NoSuchName),
-            Verdict::Refused(code) => (Vec::new(), Finding::Refused(code)),
+            Verdict::Nothing => (Vec::new(), Upshot::Nothing),
+            Verdict::NoSuchName => (Vec::new(), Upshot::NoSuchName),
+            Verdict::Refused(code) => (Vec::new(), Upshot::Refused(code)),
         };
         for address in &addresses {
             if resolution.addresses.len() < PARTS && !resolution.addresses.contains(address) {
                 resolution.addresses.push(*address);
             }
         }
-        let known = resolution.finding;
+        let known = resolution.upshot;
         // One kind of record may be there and the other not.
-        if known != Finding::Found && (finding != Finding::Nothing || known == Finding::NoAnswer) {
-            resolution.finding = finding;
+        if known != Upshot::Found && (finding != Upshot::Nothing || known == Upshot::NoAnswer) {
+            resolution.upshot = finding;
         }
         Some((resolution.name.clone(), addresses))
     }
@@ -230,7 +230,7 @@ impl Resolution {
             servers: Vec::new(),
             start: heard.time,
             end: heard.time,
-            finding: Finding::NoAnswer,
+            upshot: Upshot::NoAnswer,
             told: None,
             open: Vec::new(),
         }
@@ -244,8 +244,8 @@ impl Resolution {
     /// Whether something went wrong.
     pub fn failed(&self) -> bool {
         matches!(
-            self.finding,
-            Finding::NoAnswer | Finding::NoSuchName | Finding::Refused(_)
+            self.upshot,
+            Upshot::NoAnswer | Upshot::NoSuchName | Upshot::Refused(_)
         )
     }
 

@@ -45,6 +45,8 @@ pub struct Words {
     pub messages: Vec<Message>,
     /// How many more there were.
     pub more: u64,
+    /// Whether a secret was among what was said.
+    pub secret: bool,
     /// How long after its request the last answer among them came.
     pub after: Option<Nanos>,
 }
@@ -143,6 +145,7 @@ impl Talks {
             return Words::default();
         }
         Words {
+            secret: said.has_secret(),
             messages: said.messages,
             more: said.more,
             after,
@@ -154,7 +157,7 @@ impl Talks {
         self.recalled = Words {
             messages,
             more,
-            after: None,
+            ..Words::default()
         };
     }
 
@@ -202,6 +205,7 @@ impl Talks {
         match moved {
             0 => Words::default(),
             _ => Words {
+                secret: said.has_secret(),
                 messages: said.messages,
                 more: said.more,
                 after: None,

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::findings::Finding;
 use super::{Conversation, Meaning, Resolution};
 use crate::protocol::Message;
 use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
@@ -15,6 +16,8 @@ pub struct Told {
     pub who: Option<Who>,
     /// When: the entry of a call, otherwise the moment at which it happened.
     pub time: Nanos,
+    /// Which call of the trace it is, from 1, in the order in which they became known.
+    pub call: Option<u64>,
     /// The conversation that it belongs to, as it stands now.
     pub conversation: Option<Rc<Conversation>>,
     /// Which stage of it.
@@ -29,6 +32,8 @@ pub struct Told {
     pub messages: Vec<Message>,
     /// Messages that there was no room for.
     pub more: u64,
+    /// Whether a secret was in it that nothing encrypts.
+    pub secret: bool,
     /// Whether it is only counted, not shown: set-up and polling that went well.
     pub folds: bool,
     /// How much it matters.
@@ -42,6 +47,7 @@ impl Told {
             what,
             who,
             time,
+            call: None,
             conversation: None,
             stage: None,
             meaning: None,
@@ -49,6 +55,7 @@ impl Told {
             after: None,
             messages: Vec::new(),
             more: 0,
+            secret: false,
             folds: false,
             importance: Importance::Ordinary,
         }
@@ -72,6 +79,10 @@ pub enum What {
     Ended(Ending),
     /// A name was asked for, with all questions and answers.
     Resolved(Box<Resolution>),
+    /// Something was found that a person should look at.
+    Found(Box<Finding>),
+    /// The trace is over: all that was found, the gravest first.
+    AllFound(Vec<Finding>),
     /// The process had started this other one, which has just made its first call of interest under its new program.
     Runs(Who),
     /// A process began, became another program, got a signal, stopped or ended.

@@ -108,6 +108,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn shares_are_those_of_each_moment(added in prop::collection::vec((0..5usize, 0..200u64, 0..60u64), 0..60)) {
             let mut spent = Spent::default();

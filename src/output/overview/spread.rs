@@ -75,6 +75,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn percentiles_are_near_the_truth(mut all in prop::collection::vec(any::<Nanos>(), 1..200), percent in 1..=100u64) {
             let mut spread = Spread::default();

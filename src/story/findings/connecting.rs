@@ -1,0 +1,247 @@
+//! Connections that don't come about, or to another place than was meant.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use rustc_hash::FxHashMap;
+
+use super::{Found, Kind, Severity, place, span};
+use crate::story::{Importance, Meaning, Stage, Told, What};
+use crate::syscall::{Role, SockAddr};
+use crate::tracer::event::Nanos;
+
+const REFUSED: Kind = Kind {
+    name: "connect-refused",
+    severity: Severity::Error,
+    advice: "The machine is there and says no: nobody listens at that port, or only at another address. Is the server started, and does it listen there (ss -ltn)?",
+};
+const NO_SERVER: Kind = Kind {
+    name: "connect-no-server",
+    severity: Severity::Error,
+    advice: "A UNIX socket leads to whoever has bound that path: its server does not run, or has its socket elsewhere.",
+};
+const UNREACHABLE: Kind = Kind {
+    name: "connect-unreachable",
+    severity: Severity::Error,
+    advice: "No packet can be sent there: a route, an interface or a gateway is missing (ip route get).",
+};
+const NO_IPV6: Kind = Kind {
+    name: "no-ipv6",
+    severity: Severity::Note,
+    advice: "This machine has no way to IPv6 addresses. Programs try them first, fail at once and go on with IPv4.",
+};
+const NO_ANSWER: Kind = Kind {
+    name: "connect-no-answer",
+    severity: Severity::Error,
+    advice: "Not even a refusal comes back: a firewall that drops, a host that is down, or a wrong route. A closed port would refuse at once.",
+};
+const IPV6_FIRST: Kind = Kind {
+    name: "ipv6-first",
+    severity: Severity::Warning,
+    advice: "The name has IPv6 addresses that do not work from here, and each connection pays for the try. Mend the route, take the AAAA record away, or let the program prefer IPv4.",
+};
+const BYTE_ORDER: Kind = Kind {
+    name: "byte-order",
+    severity: Severity::Warning,
+    advice: "Ports and addresses travel with the highest byte first: is htons or htonl forgotten?",
+};
+const IN_USE: Kind = Kind {
+    name: "address-in-use",
+    severity: Severity::Error,
+    advice: "Another socket has that port (ss -ltnp says whose), or connections of an earlier run are still in TIME_WAIT, which SO_REUSEADDR, set before bind, lets pass.",
+};
+const LISTENS_EVERYWHERE: Kind = Kind {
+    name: "listens-everywhere",
+    severity: Severity::Note,
+    advice: "Whoever reaches any address of this machine reaches it. Bound to 127.0.0.1 it would be for this machine only.",
+};
+
+/// All of that.
+pub const KINDS: &[&Kind] = &[
+    &REFUSED,
+    &NO_SERVER,
+    &UNREACHABLE,
+    &NO_IPV6,
+    &NO_ANSWER,
+    &IPV6_FIRST,
+    &BYTE_ORDER,
+    &IN_USE,
+    &LISTENS_EVERYWHERE,
+];
+
+/// Ports that people mean, and that are another's in the wrong byte order.
+const PORTS: [u16; 22] = [
+    21, 22, 25, 53, 80, 110, 123, 143, 389, 443, 587, 993, 995, 1883, 3306, 5432, 5672, 6379, 8000,
+    8080, 8443, 27017,
+];
+
+/// How many failed tries are remembered.
+const TRIES: usize = 256;
+/// What a try of IPv6 costs at least to be worth a word: 50 ms.
+const COST: Nanos = 50_000_000;
+
+/// Remembers what was tried of each name.
+#[derive(Debug, Default)]
+pub struct Connecting {
+    /// By process and name: how long IPv6 was tried in vain.
+    lost: FxHashMap<(i32, std::rc::Rc<str>), (Nanos, String)>,
+}
+
+impl Connecting {
+    /// Takes in what is told.
+    pub fn see(&mut self, told: &Told, found: &mut Found) {
+        match (&told.what, told.stage) {
+            (What::Call(event), _) => {
+                match event.call.row.role {
+                    Role::Connect | Role::Bind => {
+                        if let Some(address) = event.call.address() {
+                            byte_order(told, address, found);
+                        }
+                    }
+                    Role::Listen => listens(told, found),
+                    _ => return,
+                }
+                if let Some(errno) = event.call.outcome.errno() {
+                    let took = event.end.saturating_sub(event.start);
+                    match event.call.row.role {
+                        Role::Connect => self.failed(told, errno, took, found),
+                        Role::Bind if errno == libc::EADDRINUSE => {
+                            let place = event.call.address().map_or_else(String::new, place);
+                            found.add(&IN_USE, place.clone(), told, || {
+                                format!("{place} cannot be bound: it is in use.")
+                            });
+                        }
+                        _ => {}
+                    }
+                } else if event.call.row.role == Role::Connect
+                    && event.call.outcome.value().is_some()
+                {
+                    self.connected(told, found);
+                }
+            }
+            (What::NotConnected(errno), _) => {
+                self.failed(told, *errno, told.took.unwrap_or(0), found)
+            }
+            (What::Connected, _) => self.connected(told, found),
+            (What::StillWaiting, Some(Stage::Connect)) => {
+                let Some(Meaning::StillWaiting { elapsed, .. }) = told.meaning else {
+                    return;
+                };
+                // Once it has failed, that is another finding about the same.
+                no_answer(told, elapsed, found);
+            }
+            _ => {}
+        }
+    }
+
+    fn failed(&mut self, told: &Told, errno: i32, took: Nanos, found: &mut Found) {
+        let Some(conversation) = told.conversation.as_ref().filter(|it| it.number >= 0) else {
+            return;
+        };
+        let Some(peer) = &conversation.peer else {
+            return;
+        };
+        let local = matches!(peer, SockAddr::UnixPath(_) | SockAddr::UnixAbstract(_));
+        let (key, name) = (place(peer), super::peer(told));
+        match errno {
+            libc::ECONNREFUSED | libc::ENOENT if local && told.importance == Importance::Error => {
+                found.add(&NO_SERVER, key, told, || format!("Nobody serves {name}."));
+            }
+            libc::ECONNREFUSED | libc::ENOENT if local => {}
+            libc::ECONNREFUSED => found.add(&REFUSED, key, told, || {
+                format!("{name} refuses the connection.")
+            }),
+            libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EADDRNOTAVAIL => {
+                let kind = match peer {
+                    SockAddr::Inet6 { .. } => &NO_IPV6,
+                    _ => &UNREACHABLE,
+                };
+                let key = if kind == &NO_IPV6 { String::new() } else { key };
+                found.add(kind, key, told, || format!("{name} cannot be reached."));
+            }
+            libc::ETIMEDOUT => no_answer(told, took, found),
+            _ => {}
+        }
+        let Some(pid) = told.who.as_ref().map(|who| who.pid) else {
+            return;
+        };
+        if let (SockAddr::Inet6 { .. }, Some(known), true) =
+            (peer, &conversation.name, self.lost.len() < TRIES)
+        {
+            let lost = self.lost.entry((pid, known.text.clone())).or_default();
+            lost.0 = lost.0.saturating_add(took);
+            lost.1 = place(peer);
+        }
+    }
+
+    /// The other family did it: what the first one has cost.
+    fn connected(&mut self, told: &Told, found: &mut Found) {
+        let (Some(conversation), Some(who)) = (&told.conversation, &told.who) else {
+            return;
+        };
+        let (Some(SockAddr::Inet { .. }), Some(name)) = (&conversation.peer, &conversation.name)
+        else {
+            return;
+        };
+        let lost = self.lost.remove(&(who.pid, name.text.clone()));
+        if let Some((took, tried)) = lost.filter(|lost| lost.0 >= COST) {
+            let name = &name.text;
+            found.add(&IPV6_FIRST, &**name, told, || {
+                format!("{name} was tried by IPv6 first, at {tried}, and {} were lost before IPv4 connected.", span(took))
+            });
+        }
+    }
+}
+
+fn no_answer(told: &Told, elapsed: Nanos, found: &mut Found) {
+    let Some(peer) = told.conversation.as_ref().and_then(|it| it.peer.as_ref()) else {
+        return;
+    };
+    found.add(&NO_ANSWER, place(peer), told, || {
+        format!(
+            "{} answers nothing at all, for {} so far.",
+            super::peer(told),
+            span(elapsed)
+        )
+    });
+}
+
+fn listens(told: &Told, found: &mut Found) {
+    let local = told.conversation.as_ref().and_then(|it| it.local.as_ref());
+    let port = match local {
+        Some(SockAddr::Inet { ip, port }) if ip.is_unspecified() => port,
+        Some(SockAddr::Inet6 { ip, port, .. }) if ip.is_unspecified() => port,
+        _ => return,
+    };
+    found.add(&LISTENS_EVERYWHERE, port.to_string(), told, || {
+        format!("Port {port} is open at every address of this machine.")
+    });
+}
+
+fn byte_order(told: &Told, address: &SockAddr, found: &mut Found) {
+    let (port, turned) = match address {
+        SockAddr::Inet { ip, port } => (*port, turned_address(*ip)),
+        SockAddr::Inet6 { ip, port, .. } => (
+            *port,
+            (*ip == Ipv6Addr::from(1u128.to_be().swap_bytes() << 120)).then(|| "::1".to_owned()),
+        ),
+        _ => return,
+    };
+    let swapped = port.swap_bytes();
+    if PORTS.contains(&swapped) && !PORTS.contains(&port) {
+        found.add(&BYTE_ORDER, format!("port {port}"), told, || {
+            format!("Port {port} is port {swapped} with its bytes swapped.")
+        });
+    }
+    if let Some(meant) = turned {
+        found.add(&BYTE_ORDER, format!("address {meant}"), told, || {
+            format!("{} is {meant} with its bytes turned round.", place(address))
+        });
+    }
+}
+
+/// What an address that begins with 1.0.0 may have been meant as.
+fn turned_address(ip: Ipv4Addr) -> Option<String> {
+    let [a, b, c, d] = ip.octets();
+    let turned = Ipv4Addr::new(d, c, b, a);
+    (turned.is_loopback() && !ip.is_loopback()).then(|| turned.to_string())
+}

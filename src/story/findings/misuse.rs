@@ -1,0 +1,149 @@
+//! Calls that cannot have been meant so.
+
+use super::{Found, Kind, Severity};
+use crate::story::{Meaning, Told, What, bytes};
+use crate::syscall::{Outcome, Role};
+
+const AFTER_CLOSE: Kind = Kind {
+    name: "use-after-close",
+    severity: Severity::Error,
+    advice: "The number may belong to another file by then: data can end up anywhere. Forget a descriptor where it is closed.",
+};
+const DOUBLE_CLOSE: Kind = Kind {
+    name: "double-close",
+    severity: Severity::Warning,
+    advice: "Harmless alone, but once another thread has opened something in between, it closes that one.",
+};
+const BROKEN_PIPE: Kind = Kind {
+    name: "broken-pipe",
+    severity: Severity::Error,
+    advice: "The peer had closed before. MSG_NOSIGNAL keeps the signal away; reading first would have told of the end.",
+};
+const ADDRESS: Kind = Kind {
+    name: "wrong-address",
+    severity: Severity::Error,
+    advice: "The structure's length or family does not fit the socket: sizeof of the right sockaddr, and AF_* as socket() was given.",
+};
+const TRUNCATED: Kind = Kind {
+    name: "datagram-cut",
+    severity: Severity::Warning,
+    advice: "The rest of the datagram is lost for good: receive into a larger buffer.",
+};
+const UNSENT: Kind = Kind {
+    name: "short-write",
+    severity: Severity::Warning,
+    advice: "A call may take less than it is given: what it returns has to be looked at, and the rest sent again.",
+};
+
+/// All of that.
+pub const KINDS: &[&Kind] = &[
+    &AFTER_CLOSE,
+    &DOUBLE_CLOSE,
+    &BROKEN_PIPE,
+    &ADDRESS,
+    &TRUNCATED,
+    &UNSENT,
+];
+
+/// EFAULT aside, what the kernel answers to an address that does not fit.
+const UNFIT: [i32; 3] = [libc::EINVAL, libc::EAFNOSUPPORT, libc::EPROTOTYPE];
+
+/// How many conversations with something left to send are remembered.
+const SHORT: usize = 1024;
+
+/// Remembers who has something left to send.
+#[derive(Debug, Default)]
+pub struct Misuse {
+    short: rustc_hash::FxHashMap<i64, (u64, u64)>,
+}
+
+impl Misuse {
+    /// Takes in what is told.
+    pub fn see(&mut self, told: &Told, found: &mut Found) {
+        let What::Call(event) = &told.what else {
+            if let Some(Meaning::Farewell(_)) = &told.meaning {
+                self.left(told, found);
+            }
+            return;
+        };
+        let call = &event.call;
+        let name = call.name();
+        match (call.row.role, call.outcome) {
+            (Role::Close, Outcome::Error(libc::EBADF)) => {
+                let fd = call.descriptor().unwrap_or(-1);
+                // Programs that close all numbers there could be do it on purpose.
+                if fd > 2 && name == "close" {
+                    found.add(&DOUBLE_CLOSE, fd.to_string(), told, || {
+                        format!("Descriptor {fd} was closed once more.")
+                    });
+                }
+            }
+            (Role::Engine | Role::Poll | Role::Duplicate, _) => {}
+            (_, Outcome::Error(libc::EBADF)) if call.descriptor().is_some_and(|fd| fd >= 0) => {
+                let fd = call.descriptor().unwrap_or(-1);
+                found.add(&AFTER_CLOSE, format!("{fd} {name}"), told, || {
+                    format!("{name} was called on descriptor {fd}, which is closed.")
+                });
+            }
+            (_, Outcome::Error(libc::EPIPE)) if told.conversation.is_some() => {
+                found.add(&BROKEN_PIPE, super::peer(told), told, || {
+                    format!(
+                        "Data was sent to {}, which takes no more.",
+                        super::peer(told)
+                    )
+                });
+            }
+            (Role::Connect | Role::Bind, Outcome::Error(errno)) if UNFIT.contains(&errno) => {
+                found.add(&ADDRESS, name, told, || {
+                    format!("{name} does not accept the address that it was given.")
+                });
+            }
+            _ => {}
+        }
+        if let Some(Meaning::Cut { of, to }) = told.meaning {
+            found.add(&TRUNCATED, super::peer(told), told, || {
+                format!("A datagram of {of} bytes was received into {to}.")
+            });
+        }
+        let Some(conversation) = &told.conversation else {
+            return;
+        };
+        if bytes::direction(event) == Some(bytes::Direction::Out) && call.outcome.value().is_some()
+        {
+            match told.meaning {
+                Some(Meaning::Part { done, of }) if self.short.len() < SHORT => {
+                    self.short
+                        .insert(conversation.number, (of - done, told.call.unwrap_or(0)));
+                }
+                _ => {
+                    self.short.remove(&conversation.number);
+                }
+            }
+        }
+        if let Some(Meaning::Farewell(_)) = &told.meaning {
+            self.left(told, found);
+        }
+    }
+
+    /// A conversation ends: was all sent?
+    fn left(&mut self, told: &Told, found: &mut Found) {
+        let Some(conversation) = &told.conversation else {
+            return;
+        };
+        // Whom the peer has left has nobody to send the rest to.
+        let left = self.short.remove(&conversation.number).filter(|_| {
+            conversation
+                .first
+                .is_none_or(|it| it == crate::story::Side::Us)
+        });
+        if let Some((rest, call)) = left {
+            found.add(&UNSENT, super::peer(told), told, || {
+                format!(
+                    "{rest} bytes that did not fit in were never sent to {}.",
+                    super::peer(told)
+                )
+            });
+            found.prove(&[call]);
+        }
+    }
+}
