@@ -6,15 +6,19 @@
 
 mod dns;
 mod http;
+mod http2;
+mod mysql;
 mod postgres;
 mod redis;
 mod said;
 mod secret;
+mod socks;
 mod ssh;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::fmt;
 
@@ -129,6 +133,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<tls::Tls>::default(),
     },
     Protocol {
+        name: "HTTP/2",
+        carrier: Carrier::Stream,
+        guess: http2::guess,
+        sniffer: || Box::<http2::Http2>::default(),
+    },
+    Protocol {
         name: "HTTP",
         carrier: Carrier::Stream,
         guess: http::guess,
@@ -145,6 +155,24 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: postgres::guess,
         sniffer: || Box::<postgres::Postgres>::default(),
+    },
+    Protocol {
+        name: "MySQL",
+        carrier: Carrier::Stream,
+        guess: mysql::guess,
+        sniffer: || Box::<mysql::Mysql>::default(),
+    },
+    Protocol {
+        name: "SOCKS",
+        carrier: Carrier::Stream,
+        guess: socks::guess,
+        sniffer: || Box::<socks::Socks>::default(),
+    },
+    Protocol {
+        name: "WebSocket",
+        carrier: Carrier::Stream,
+        guess: websocket::guess,
+        sniffer: || Box::<websocket::WebSocket>::default(),
     },
     Protocol {
         name: "Redis",

@@ -107,6 +107,11 @@ impl Said {
         }
     }
 
+    /// Another one, for bytes that are shown nowhere.
+    pub(super) fn apart(&self) -> Self {
+        Self::new(self.shows_secrets)
+    }
+
     /// Now that protocol speaks, about bytes of its own.
     pub(super) fn begin(&mut self, protocol: &'static str) {
         (self.protocol, self.earlier) = (protocol, self.secrets.len());

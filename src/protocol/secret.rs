@@ -77,6 +77,13 @@ pub fn in_url(url: &[u8], at: usize, said: &mut Said) {
     }
 }
 
+/// A URL as text, secrets masked, where it stands in no bytes that are shown.
+pub fn masked_url(url: &[u8], said: &Said) -> String {
+    let mut apart = said.apart();
+    in_url(url, 0, &mut apart);
+    apart.text(url, 0)
+}
+
 /// Hides the values of secret parameters in `a=1&b=2`, which stands at `at`.
 pub fn in_form(form: &[u8], at: usize, said: &mut Said) {
     let mut start = 0;
