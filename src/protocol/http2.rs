@@ -393,7 +393,7 @@ pub(super) mod tests {
         let second = [&[0x82, 0x87, 0xBE][..], &[0x44, 9], b"/x?key=ab"].concat();
         vec![
             out([
-                &super::PREFACE[..],
+                super::PREFACE,
                 &settings,
                 &frame(1, 5, 1, &first),
                 &frame(1, 5, 3, &second),

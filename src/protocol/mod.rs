@@ -10,6 +10,8 @@ mod http2;
 mod mysql;
 mod postgres;
 mod redis;
+mod resolved;
+mod rtnetlink;
 mod said;
 mod secret;
 mod socks;
@@ -104,6 +106,8 @@ pub enum Carrier {
     Stream,
     /// In datagrams.
     Datagram,
+    /// In messages to the kernel (netlink(7)).
+    Netlink,
 }
 
 /// A row of the table.
@@ -181,6 +185,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<redis::Redis>::default(),
     },
     Protocol {
+        name: "resolved",
+        carrier: Carrier::Stream,
+        guess: resolved::guess,
+        sniffer: || Box::<resolved::Resolved>::default(),
+    },
+    Protocol {
         name: "DNS",
         carrier: Carrier::Stream,
         guess: dns::guess_stream,
@@ -191,5 +201,11 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Datagram,
         guess: dns::guess,
         sniffer: || Box::new(dns::Dns::in_datagrams()),
+    },
+    Protocol {
+        name: "rtnetlink",
+        carrier: Carrier::Netlink,
+        guess: rtnetlink::guess,
+        sniffer: || Box::<rtnetlink::Rtnetlink>::default(),
     },
 ];

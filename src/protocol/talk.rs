@@ -133,7 +133,7 @@ impl Talk {
         }
         match self.carrier {
             Carrier::Stream => self.stream(way, data, moved, room, said),
-            Carrier::Datagram => self.datagram(way, data, moved, room, said),
+            Carrier::Datagram | Carrier::Netlink => self.datagram(way, data, moved, room, said),
         }
     }
 

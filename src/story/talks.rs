@@ -242,7 +242,7 @@ impl Heard {
 
 /// What carries the conversation's bytes; nothing where no protocol is looked for.
 fn carrier(conversation: &Conversation) -> Option<Carrier> {
-    let (family, kind, _) = conversation.socket.kind?;
+    let (family, kind, protocol) = conversation.socket.kind?;
     match (family, kind) {
         (libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX, libc::SOCK_STREAM) => {
             Some(Carrier::Stream)
@@ -250,6 +250,7 @@ fn carrier(conversation: &Conversation) -> Option<Carrier> {
         (libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX, libc::SOCK_DGRAM) => {
             Some(Carrier::Datagram)
         }
+        (libc::AF_NETLINK, _) if protocol == libc::NETLINK_ROUTE => Some(Carrier::Netlink),
         _ => None,
     }
 }
