@@ -337,7 +337,7 @@ fn trailer(bytes: &[u8], body: &mut Body) -> Step {
 }
 
 /// The name without its port, in lower case.
-fn host(name: &str) -> String {
+pub(super) fn host(name: &str) -> String {
     let name = match name.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => name,

@@ -5,7 +5,9 @@
 //! copied. A sniffer that doesn't understand says so; it never guesses.
 
 mod dns;
+mod hpack;
 mod http;
+mod http2;
 mod postgres;
 mod redis;
 mod said;
@@ -91,6 +93,9 @@ pub trait Sniffer: fmt::Debug {
     /// Looks at what one side sent, from the beginning of a message on; of datagrams, at one. `whole` is false where bytes that
     /// were not copied follow: then nothing more comes, and what can be told of the part is to be told now.
     fn read(&mut self, from: Side, bytes: &[u8], whole: bool, said: &mut Said) -> Step;
+
+    /// A part of what one side sent will never be seen: a message may begin with the next call.
+    fn lose(&mut self, _from: Side) {}
 }
 
 /// Where a protocol is at home.
@@ -133,6 +138,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: http::guess,
         sniffer: || Box::<http::Http>::default(),
+    },
+    Protocol {
+        name: "HTTP/2",
+        carrier: Carrier::Stream,
+        guess: http2::guess,
+        sniffer: || Box::<http2::Http2>::default(),
     },
     Protocol {
         name: "SSH",

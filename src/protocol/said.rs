@@ -105,6 +105,11 @@ impl Said {
         }
     }
 
+    /// Room for the secrets of bytes that lie elsewhere.
+    pub(super) fn apart(&self) -> Self {
+        Self::new(self.shows_secrets)
+    }
+
     /// Now that protocol speaks, about bytes of its own.
     pub(super) fn begin(&mut self, protocol: &'static str) {
         (self.protocol, self.earlier) = (protocol, self.secrets.len());

@@ -59,6 +59,19 @@ pub fn in_field(name: &str, value: &[u8], at: usize, said: &mut Said) {
     said.hide(at + skipped..at + value.len());
 }
 
+/// Whether a field of that name holds a secret, whatever its coding.
+pub fn is_field(name: &[u8]) -> bool {
+    let known = |row: &(&str, bool)| row.0.as_bytes().eq_ignore_ascii_case(name);
+    FIELDS.iter().any(known)
+}
+
+/// A URL as text, its secrets masked, where what was shown to the sniffer holds it in another coding; and whether it has any.
+pub fn url(url: &[u8], said: &Said) -> (String, bool) {
+    let mut copy = said.apart();
+    in_url(url, 0, &mut copy);
+    (copy.text(url, 0), !copy.secrets.is_empty())
+}
+
 /// Hides the values of secret parameters, and the user's password, in a URL that stands at `at`.
 pub fn in_url(url: &[u8], at: usize, said: &mut Said) {
     if let Some(scheme) = find(url, b"://") {
