@@ -17,6 +17,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::fmt;
 
@@ -162,6 +163,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: redis::guess,
         sniffer: || Box::<redis::Redis>::default(),
+    },
+    Protocol {
+        name: "WebSocket",
+        carrier: Carrier::Stream,
+        guess: websocket::guess,
+        sniffer: || Box::<websocket::WebSocket>::default(),
     },
     Protocol {
         name: "DNS",

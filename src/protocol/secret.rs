@@ -103,6 +103,12 @@ pub fn in_form(form: &[u8], at: usize, said: &mut Said) {
     }
 }
 
+/// Whether a text has a word that a secret may follow, where nobody can tell where that would lie.
+pub fn is_mentioned(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    PARAMETERS.iter().any(|part| text.contains(part))
+}
+
 fn is_secret(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     SHORT.contains(&&*name) || PARAMETERS.iter().any(|part| name.contains(part))
