@@ -12,6 +12,7 @@ mod postgres;
 mod redis;
 mod said;
 mod secret;
+mod socks;
 mod ssh;
 mod talk;
 #[cfg(test)]
@@ -163,6 +164,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: redis::guess,
         sniffer: || Box::<redis::Redis>::default(),
+    },
+    Protocol {
+        name: "SOCKS",
+        carrier: Carrier::Stream,
+        guess: socks::guess,
+        sniffer: || Box::<socks::Socks>::default(),
     },
     Protocol {
         name: "WebSocket",
