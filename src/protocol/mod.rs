@@ -8,6 +8,7 @@ mod dns;
 mod hpack;
 mod http;
 mod http2;
+mod mysql;
 mod postgres;
 mod redis;
 mod said;
@@ -152,6 +153,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: ssh::guess,
         sniffer: || Box::<ssh::Ssh>::default(),
+    },
+    Protocol {
+        name: "MySQL",
+        carrier: Carrier::Stream,
+        guess: mysql::guess,
+        sniffer: || Box::<mysql::Mysql>::default(),
     },
     Protocol {
         name: "PostgreSQL",
