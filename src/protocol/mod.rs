@@ -10,6 +10,7 @@ mod http;
 mod http2;
 mod mysql;
 mod postgres;
+mod quic;
 mod redis;
 mod said;
 mod secret;
@@ -189,6 +190,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: dns::guess_stream,
         sniffer: || Box::new(dns::Dns::in_stream()),
+    },
+    Protocol {
+        name: "QUIC",
+        carrier: Carrier::Datagram,
+        guess: quic::guess,
+        sniffer: || Box::<quic::Quic>::default(),
     },
     Protocol {
         name: "DNS",
