@@ -5,10 +5,12 @@
 //! copied. A sniffer that doesn't understand says so; it never guesses.
 
 mod dns;
+mod hpack;
 mod http;
 mod http2;
 mod mysql;
 mod postgres;
+mod quic;
 mod redis;
 mod resolved;
 mod rtnetlink;
@@ -97,6 +99,9 @@ pub trait Sniffer: fmt::Debug {
     /// Looks at what one side sent, from the beginning of a message on; of datagrams, at one. `whole` is false where bytes that
     /// were not copied follow: then nothing more comes, and what can be told of the part is to be told now.
     fn read(&mut self, from: Side, bytes: &[u8], whole: bool, said: &mut Said) -> Step;
+
+    /// A part of what one side sent will never be seen: a message may begin with the next call.
+    fn lose(&mut self, _from: Side) {}
 }
 
 /// Where a protocol is at home.
@@ -137,16 +142,16 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<tls::Tls>::default(),
     },
     Protocol {
-        name: "HTTP/2",
-        carrier: Carrier::Stream,
-        guess: http2::guess,
-        sniffer: || Box::<http2::Http2>::default(),
-    },
-    Protocol {
         name: "HTTP",
         carrier: Carrier::Stream,
         guess: http::guess,
         sniffer: || Box::<http::Http>::default(),
+    },
+    Protocol {
+        name: "HTTP/2",
+        carrier: Carrier::Stream,
+        guess: http2::guess,
+        sniffer: || Box::<http2::Http2>::default(),
     },
     Protocol {
         name: "SSH",
@@ -155,16 +160,22 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<ssh::Ssh>::default(),
     },
     Protocol {
+        name: "MySQL",
+        carrier: Carrier::Stream,
+        guess: mysql::guess,
+        sniffer: || Box::<mysql::Mysql>::default(),
+    },
+    Protocol {
         name: "PostgreSQL",
         carrier: Carrier::Stream,
         guess: postgres::guess,
         sniffer: || Box::<postgres::Postgres>::default(),
     },
     Protocol {
-        name: "MySQL",
+        name: "Redis",
         carrier: Carrier::Stream,
-        guess: mysql::guess,
-        sniffer: || Box::<mysql::Mysql>::default(),
+        guess: redis::guess,
+        sniffer: || Box::<redis::Redis>::default(),
     },
     Protocol {
         name: "SOCKS",
@@ -179,12 +190,6 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<websocket::WebSocket>::default(),
     },
     Protocol {
-        name: "Redis",
-        carrier: Carrier::Stream,
-        guess: redis::guess,
-        sniffer: || Box::<redis::Redis>::default(),
-    },
-    Protocol {
         name: "resolved",
         carrier: Carrier::Stream,
         guess: resolved::guess,
@@ -195,6 +200,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: dns::guess_stream,
         sniffer: || Box::new(dns::Dns::in_stream()),
+    },
+    Protocol {
+        name: "QUIC",
+        carrier: Carrier::Datagram,
+        guess: quic::guess,
+        sniffer: || Box::<quic::Quic>::default(),
     },
     Protocol {
         name: "DNS",

@@ -59,6 +59,19 @@ pub fn in_field(name: &str, value: &[u8], at: usize, said: &mut Said) {
     said.hide(at + skipped..at + value.len());
 }
 
+/// Whether a field of that name holds a secret, whatever its coding.
+pub fn is_field(name: &[u8]) -> bool {
+    let known = |row: &(&str, bool)| row.0.as_bytes().eq_ignore_ascii_case(name);
+    FIELDS.iter().any(known)
+}
+
+/// A URL as text, its secrets masked, where what was shown to the sniffer holds it in another coding; and whether it has any.
+pub fn url(url: &[u8], said: &Said) -> (String, bool) {
+    let mut copy = said.apart();
+    in_url(url, 0, &mut copy);
+    (copy.text(url, 0), !copy.secrets.is_empty())
+}
+
 /// Hides the values of secret parameters, and the user's password, in a URL that stands at `at`.
 pub fn in_url(url: &[u8], at: usize, said: &mut Said) {
     if let Some(scheme) = find(url, b"://") {
@@ -77,13 +90,6 @@ pub fn in_url(url: &[u8], at: usize, said: &mut Said) {
     }
 }
 
-/// A URL as text, secrets masked, where it stands in no bytes that are shown.
-pub fn masked_url(url: &[u8], said: &Said) -> String {
-    let mut apart = said.apart();
-    in_url(url, 0, &mut apart);
-    apart.text(url, 0)
-}
-
 /// Hides the values of secret parameters in `a=1&b=2`, which stands at `at`.
 pub fn in_form(form: &[u8], at: usize, said: &mut Said) {
     let mut start = 0;
@@ -95,6 +101,12 @@ pub fn in_form(form: &[u8], at: usize, said: &mut Said) {
         }
         start += parameter.len() + 1;
     }
+}
+
+/// Whether a text has a word that a secret may follow, where nobody can tell where that would lie.
+pub fn is_mentioned(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+    PARAMETERS.iter().any(|part| text.contains(part))
 }
 
 fn is_secret(name: &[u8]) -> bool {

@@ -140,6 +140,14 @@ impl Talk {
     /// What one way carries from here on was not seen whole.
     pub fn lose(&mut self, way: Way) {
         *self.flow(way) = Flow::default();
+        self.lost(way);
+    }
+
+    /// Tells the one who listens that a part of what one way carries was not seen.
+    fn lost(&mut self, way: Way) {
+        if let State::Speaking { sniffer, out, .. } = &mut self.state {
+            sniffer.lose(side(way, *out));
+        }
     }
 
     fn stream(&mut self, way: Way, data: &[&Data], moved: u64, mut room: usize, said: &mut Said) {
@@ -157,6 +165,9 @@ impl Talk {
         // What moved without being copied at all: a file's bytes (sendfile).
         if left > 0 {
             self.piece(way, &[], left, place, said);
+        }
+        if self.flow(way).lost {
+            self.lost(way);
         }
     }
 

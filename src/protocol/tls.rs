@@ -170,7 +170,7 @@ impl Tls {
     }
 
     /// The messages of a record, as far as they are there.
-    fn handshake(&mut self, mut content: &[u8], said: &mut Said) {
+    pub(super) fn handshake(&mut self, mut content: &[u8], said: &mut Said) {
         while let [kind, high, middle, low, rest @ ..] = content {
             let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
             let message = &rest[..rest.len().min(length)];
@@ -298,14 +298,19 @@ fn alert(content: &[u8], said: &mut Said) {
     let [level, number] = *content else {
         return;
     };
-    let row = ALERTS.iter().find(|(known, _)| *known == number);
-    let text = match row {
-        Some((_, words)) => format!("alert: {words}"),
-        None => format!("alert: {}", TlsAlertDescription(number)),
-    };
+    let text = format!("alert: {}", alert_in_words(number));
     // 1 is a warning (section 6).
     match level == 1 || matches!(number, 0 | 90) {
         true => said.say(Kind::Note, text),
         false => said.fail(Kind::Answer(0), text),
+    }
+}
+
+/// What an alert of that number means.
+pub(super) fn alert_in_words(number: u8) -> String {
+    let row = ALERTS.iter().find(|(known, _)| *known == number);
+    match row {
+        Some((_, words)) => (*words).to_owned(),
+        None => TlsAlertDescription(number).to_string(),
     }
 }
