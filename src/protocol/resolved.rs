@@ -19,10 +19,7 @@ pub struct Resolved {
 
 /// Whether it begins as a call of that interface does.
 pub fn guess(bytes: &[u8]) -> Guess {
-    match Guess::starts(bytes, b"{\"method\":\"io.systemd.Resolve.", Guess::Client) {
-        Guess::No => Guess::No,
-        guess => guess,
-    }
+    Guess::starts(bytes, b"{\"method\":\"io.systemd.Resolve.", Guess::Client)
 }
 
 impl Sniffer for Resolved {
