@@ -52,6 +52,7 @@ complete -c sockstrace -s c -l summary-only -d 'Show a table of calls, errors, t
 complete -c sockstrace -s C -l summary -d 'Show the trace, and then that table'
 complete -c sockstrace -s x -d 'Write strings in hex where they hold more than ASCII text; -xx: all strings'
 complete -c sockstrace -l hex -d 'Dump all data in full, in hex and as text, below its call'
+complete -c sockstrace -l kernel -d 'Show below each call what the kernel says of its socket: TCP\'s state, queues, round-trip time, what was sent again'
 complete -c sockstrace -l no-overview -d 'Sum up nothing at the end, on a terminal either'
 complete -c sockstrace -l always-show-pid -d 'Say which process made the call even while there is only one'
 complete -c sockstrace -s t -d 'Begin lines with the time of day; -tt: with microseconds; -ttt: seconds since 1970'

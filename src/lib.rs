@@ -21,6 +21,8 @@ pub mod ending;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod front;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod kernel;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod narrator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod origin;

@@ -221,6 +221,7 @@ fn config(options: &Options) -> Config {
             (Some(_), false) => record::LIMITS,
             _ => showing::limits(options),
         },
+        kernel: options.kernel,
         debug: options.debug_engine,
     }
 }

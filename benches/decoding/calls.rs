@@ -88,6 +88,7 @@ impl Made {
             descriptors: vec![(SOCKET as i32, socket)],
             released,
             captured: None,
+            kernel: None,
         }))
     }
 }

@@ -141,6 +141,12 @@ pub(super) struct How {
     #[arg(hide_possible_values = true, hide_default_value = true)]
     pub color: When,
 
+    /// Show below each call what the kernel says of its socket: TCP's state, queues, round-trip time, what was sent again
+    ///
+    /// Every call stops then, and programs of several threads are not asked about: their other threads would have to stand still.
+    #[arg(long)]
+    pub kernel: bool,
+
     /// Sum up at the end whom the program talked to, and where the time went; =only: show nothing else
     ///
     /// On a terminal that is done without being asked for, unless only some calls are shown.

@@ -298,6 +298,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         summary,
         overview,
         findings: how.findings,
+        kernel: how.kernel,
         summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,

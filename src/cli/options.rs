@@ -80,6 +80,8 @@ pub struct Options {
     pub always_show_pid: bool,
     /// `-c`, `-C`: the table per call.
     pub summary: Summary,
+    /// `--kernel`: the kernel's own view of each socket is shown.
+    pub kernel: bool,
     /// `--findings`: which findings are told.
     pub findings: Option<Findings>,
     /// `--overview`, `--no-overview`: whether the end sums up what was talked about.

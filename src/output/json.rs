@@ -461,6 +461,8 @@ fn conversation_line<'a>(
         .map(Address::from)
         .unwrap_or_default();
     let kind = conversation.socket.kind;
+    let kernel = farewell.kernel.as_ref();
+    let tcp = kernel.and_then(|it| it.tcp);
     let (fate, accepted) = match farewell.fate {
         Fate::Carried => ("carried", None),
         Fate::Listened(peers) => ("listened", Some(peers)),
@@ -491,6 +493,9 @@ fn conversation_line<'a>(
         peer_path: peer.path,
         peer_name: conversation.name.as_ref().map(|it| &*it.text),
         peer_name_source: conversation.name.as_ref().map(|it| it.source.word()),
+        rtt_us: tcp.map(|it| it.rtt_us).filter(|rtt| *rtt > 0),
+        resent_segments: tcp.map(|it| it.total_retrans),
+        unread: kernel.and_then(|it| it.unread),
         protocols: conversation.layers.names().collect(),
         start: conversation.born,
         end: match &told.what {

@@ -234,6 +234,16 @@ impl Layout {
         self.wrapped(out, &before, text.trim_start(), paint, room);
     }
 
+    /// Adds words in dim below a call.
+    pub fn below(&self, out: &mut String, words: &str) {
+        let mut before = Spans::default();
+        before.add(Paint::Plain, |out| spaces(out, self.stage + STAGE + 2));
+        let room = self
+            .width
+            .map(|width| width.saturating_sub(before.columns()));
+        self.paragraph(out, &before, words, Paint::Dim, room);
+    }
+
     /// Adds a line that is laid out already.
     pub fn painted(&self, out: &mut String, line: &Spans) {
         self.paint(out, line.iter());

@@ -48,6 +48,8 @@ pub struct Settings {
     pub quiet: Quiet,
     /// The signals to show; nothing for those that matter, and all with `verbose`.
     pub signals: Option<BTreeSet<i32>>,
+    /// Whether what the kernel says of a socket is shown below its calls.
+    pub kernel: bool,
     /// Whether a sentence explains each stage when it first comes.
     pub explain: bool,
     /// Whether to say at the end that the program made no calls on sockets, where there was nothing to show and nothing was left out.
@@ -58,6 +60,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             colour: false,
+            kernel: false,
             unicode: true,
             width: None,
             data: 48,

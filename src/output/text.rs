@@ -181,6 +181,14 @@ impl<W: Write> Text<W> {
             .as_ref()
             .filter(|meaning| !(connected && matches!(meaning, Meaning::Connection { .. })));
         self.line(out, told, time, &text, meaning, took);
+        if let (true, Some(facts)) = (self.settings.kernel, &event.kernel) {
+            let mut words = String::new();
+            let receives = event.call.row.role == Role::Receive;
+            words::kernel(&mut words, facts, receives, glyphs);
+            if !words.is_empty() {
+                self.layout.below(out, &words);
+            }
+        }
         self.dump(out, event);
     }
 

@@ -5,6 +5,7 @@ use super::escape::Escape;
 use super::glyphs::Glyphs;
 use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
+use crate::kernel::Facts;
 use crate::protocol::Message;
 use crate::story::{
     Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Side, Upshot,
@@ -241,6 +242,84 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
             duration(out, lived, glyphs);
         }
         (_, None) => {}
+    }
+    if let (Fate::Carried, Some(facts)) = (farewell.fate, &farewell.kernel) {
+        stack(out, facts, glyphs);
+    }
+}
+
+/// `, rtt 0.3ms, 2 segments sent again, 5 B never read`: what the kernel knew at the end.
+fn stack(out: &mut String, facts: &Facts, glyphs: &Glyphs) {
+    if let Some(tcp) = facts.tcp.filter(|tcp| tcp.rtt_us > 0) {
+        out.push_str(", rtt ");
+        duration(out, u64::from(tcp.rtt_us) * 1000, glyphs);
+        if tcp.total_retrans > 0 {
+            out.push_str(", ");
+            decimal(out, tcp.total_retrans.into());
+            out.push_str(if tcp.total_retrans == 1 {
+                " segment"
+            } else {
+                " segments"
+            });
+            out.push_str(" sent again");
+        }
+    }
+    if let Some(unread) = facts.unread.filter(|unread| *unread > 0) {
+        out.push_str(", ");
+        size(out, unread.into());
+        out.push_str(" never read");
+    }
+}
+
+/// `ESTABLISHED, rtt 0.3ms, 10 segments may be under way, 5 B to be read`: the kernel's view after a call.
+pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) {
+    let start = out.len();
+    let part = |out: &mut String, words: &str| {
+        if out.len() > start {
+            out.push_str(", ");
+        }
+        out.push_str(words);
+    };
+    if let Some(tcp) = &facts.tcp {
+        part(out, tcp.state());
+        if tcp.state() == "LISTEN" {
+            part(out, "");
+            decimal(out, tcp.unacked.into());
+            out.push_str(" of ");
+            decimal(out, tcp.sacked.into());
+            out.push_str(" waiting to be accepted");
+            return;
+        }
+        if tcp.rtt_us > 0 {
+            part(out, "rtt ");
+            duration(out, u64::from(tcp.rtt_us) * 1000, glyphs);
+        }
+        part(out, "window ");
+        decimal(out, tcp.cwnd.into());
+        if tcp.retransmits > 0 || tcp.total_retrans > 0 {
+            part(out, "sent again ");
+            decimal(out, tcp.total_retrans.max(tcp.retransmits.into()).into());
+        }
+        if tcp.delivery_rate > 0 {
+            part(out, "rate ");
+            size(out, tcp.delivery_rate);
+            out.push_str("/s");
+        }
+        // Less than that is the program's own pace.
+        if receives && tcp.last_data_recv_ms >= 5 {
+            part(out, "the data lay here for ");
+            duration(out, u64::from(tcp.last_data_recv_ms) * 1_000_000, glyphs);
+        }
+    }
+    if let Some(unread) = facts.unread.filter(|unread| *unread > 0) {
+        part(out, "");
+        size(out, unread.into());
+        out.push_str(" to be read");
+    }
+    if let Some(bytes) = facts.unacknowledged.filter(|bytes| *bytes > 0) {
+        part(out, "");
+        size(out, bytes.into());
+        out.push_str(" not acknowledged");
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::message::MessageLine;
 use super::{Bytes, Hex};
+use crate::kernel::{Facts, Tcp};
 use crate::syscall::{Data, Entry, Limits, Outcome, Raw, Snapshot, SockAddr, row};
 use crate::tracer::calling::Calling;
 use crate::tracer::descriptors::Changes;
@@ -124,6 +125,9 @@ pub struct CallLine<'a> {
     /// Its arguments by their names in the manual page.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub args: Option<Json>,
+    /// What the kernel said of its socket: before a close, after other calls.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelLine<'a>>,
     /// What it was decoded from.
     pub captured: CapturedLine<'a>,
 }
@@ -250,6 +254,56 @@ pub struct FileLine<'a> {
     pub length: Option<u64>,
 }
 
+/// What the kernel said of a socket.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct KernelLine<'a> {
+    /// Our end's address, as the kernel writes it (struct sockaddr).
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub local: Option<Bytes<'a>>,
+    /// The other end's.
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Bytes<'a>>,
+    /// Bytes that had come in and were not received yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u32>,
+    /// Bytes that were sent and not acknowledged yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unacknowledged: Option<u32>,
+    /// The state of TCP, by its name.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub state: Option<&'a str>,
+    /// What TCP knew of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Tcp>,
+}
+
+impl<'a> KernelLine<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let address = |bytes: &'a [u8]| (!bytes.is_empty()).then(|| Bytes(bytes.into()));
+        Self {
+            local: address(&facts.local),
+            peer: address(&facts.peer),
+            unread: facts.unread,
+            unacknowledged: facts.unacknowledged,
+            state: facts.tcp.as_ref().map(Tcp::state),
+            tcp: facts.tcp,
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let address =
+            |bytes: &Option<Bytes<'_>>| bytes.as_ref().map_or_else(Vec::new, |it| it.0.to_vec());
+        Facts {
+            local: address(&self.local),
+            peer: address(&self.peer),
+            tcp: self.tcp,
+            unread: self.unread,
+            unacknowledged: self.unacknowledged,
+        }
+    }
+}
+
 /// Inodes are numbers of 32 bits; the tracer's own numbers for sockets without one have the highest bit of 64 set, and become -1, -2 …
 pub fn inode(id: SocketId) -> i64 {
     match i64::try_from(id) {
@@ -349,6 +403,7 @@ impl<'a> CallLine<'a> {
             nr: entry.raw.number,
             result: calling.outcome.value(),
             errno: calling.outcome.errno(),
+            kernel: calling.kernel.as_deref().map(KernelLine::of),
             captured,
             ..Self::default()
         }
@@ -383,6 +438,7 @@ impl<'a> CallLine<'a> {
             nr: raw.number,
             result: event.call.outcome.value(),
             errno: event.call.outcome.errno(),
+            kernel: event.kernel.as_deref().map(KernelLine::of),
             captured,
             ..Self::default()
         }
@@ -410,6 +466,7 @@ impl<'a> CallLine<'a> {
         };
         calling.limits = limits.within(LIMITS);
         calling.snapshot = snapshot(&captured.memory);
+        calling.kernel = self.kernel.as_ref().map(|it| Box::new(it.facts()));
         calling.changes = Changes {
             sockets: captured.sockets.iter().map(SocketLine::socket).collect(),
             released: captured.released.iter().copied().map(socket_id).collect(),

@@ -243,6 +243,15 @@ pub struct ConversationLine<'a> {
     pub sent: u64,
     /// Bytes received.
     pub received: u64,
+    /// Its round-trip time at the end, in µs, where the kernel was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<u32>,
+    /// How many segments were sent again, where the kernel was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resent_segments: Option<u32>,
+    /// Bytes that had come in and were never received, where the kernel was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<u32>,
     /// How it ended: closed, exit (its last process did), exec (closed by it), left-open.
     pub ended: &'a str,
     /// Who closed first, where the calls prove it: us, peer, or reset (the peer, by a reset).

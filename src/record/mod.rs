@@ -15,7 +15,7 @@ mod tests;
 mod writer;
 
 pub use bytes::{Bytes, Hex};
-pub use call::{Address, CallLine, CapturedLine, DATA, LIMITS, inode};
+pub use call::{Address, CallLine, CapturedLine, DATA, KernelLine, LIMITS, inode};
 pub use line::{
     ConversationLine, ExitLine, FindingLine, HeaderLine, Line, MomentLine, NameLine, NoticeLine,
     ServerLine, TickLine, VERSION,

@@ -33,6 +33,7 @@ impl Story {
         let words = self.hear(&mut event, subject);
         let call = &event.call;
         let timeout = self.timeout(&event, subject);
+        self.take_facts(&event, subject);
         let mut learned = self.learn(&event, subject);
         self.name_peer(&event, subject, &words);
 
@@ -190,6 +191,15 @@ impl Story {
         match subject.and_then(|id| self.conversations.open_mut(id)) {
             Some(conversation) => self.talks.hear(conversation, event, self.options.hearing),
             None => Words::default(),
+        }
+    }
+
+    /// Takes in what the kernel said of the call's socket.
+    fn take_facts(&mut self, event: &CallEvent, subject: Option<SocketId>) {
+        if let Some(facts) = &event.kernel
+            && let Some(conversation) = subject.and_then(|id| self.conversations.get_mut(id))
+        {
+            conversation.take_facts(facts);
         }
     }
 

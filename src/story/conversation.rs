@@ -7,6 +7,7 @@ use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
 use super::names::Name;
 use super::silence::Silence;
+use crate::kernel::Facts;
 use crate::protocol::Layers;
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::{CallEvent, Nanos, Socket, SocketId};
@@ -32,6 +33,8 @@ pub struct Conversation {
     pub local: Option<SockAddr>,
     /// The other end; for datagrams the latest one.
     pub peer: Option<SockAddr>,
+    /// What the kernel said of it last.
+    pub kernel: Option<Facts>,
     /// Bytes sent.
     pub out: u64,
     /// Bytes received.
@@ -128,6 +131,7 @@ impl Conversation {
             socket,
             local: None,
             peer: None,
+            kernel: None,
             out: 0,
             received: 0,
             datagrams: false,
@@ -205,6 +209,21 @@ impl Conversation {
             self.peer = event.call.address().cloned();
             self.part = Part::Connector;
         }
+    }
+
+    /// Takes in what the kernel said: the addresses are those that no call tells.
+    pub(super) fn take_facts(&mut self, facts: &Facts) {
+        let address = |bytes: &[u8]| SockAddr::parse(bytes).filter(|it| port(it) != Some(0));
+        if let Some(local) = address(&facts.local) {
+            self.local = Some(local);
+        }
+        if self.peer.is_none() {
+            self.peer = address(&facts.peer);
+        }
+        let known = self.kernel.get_or_insert_default();
+        known.tcp = facts.tcp.or(known.tcp);
+        known.unread = facts.unread;
+        known.unacknowledged = facts.unacknowledged;
     }
 
     /// Takes in a finished call on it. `ready` says whether polling has reported anything to its process since the handshake began.
@@ -486,8 +505,9 @@ impl Conversation {
         self.part = Part::Accepted;
         self.link = Link::Connected;
         self.born = Some(event.end);
-        self.local = local;
-        self.peer = event.call.address().cloned();
+        // The kernel knows by which of its addresses the peer came; a listener may be at all of them.
+        self.local = self.local.take().or(local);
+        self.peer = event.call.address().cloned().or(self.peer.take());
         Meaning::Accepted {
             local: self.local.clone(),
             peer: self.peer.clone(),
@@ -515,6 +535,7 @@ impl Conversation {
             first,
             lived,
             fate,
+            kernel: self.kernel.clone(),
         }
     }
 }

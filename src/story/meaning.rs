@@ -1,5 +1,6 @@
 //! What a line of the story means, as facts: wording is the output's business.
 
+use crate::kernel::Facts;
 use crate::syscall::SockAddr;
 use crate::tracer::event::Nanos;
 
@@ -111,6 +112,8 @@ pub struct Farewell {
     pub lived: Option<Nanos>,
     /// What became of it.
     pub fate: Fate,
+    /// What the kernel said of it last.
+    pub kernel: Option<Facts>,
 }
 
 /// One of the two ends.

@@ -53,6 +53,7 @@ impl Act {
             descriptors: Vec::new(),
             released: Vec::new(),
             captured: None,
+            kernel: None,
         };
         Self { event }
     }

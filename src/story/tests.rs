@@ -52,6 +52,7 @@ fn a_conversation_is_remembered_until_its_last_close() {
         first: Some(Side::Us),
         lived: Some(24_030_000),
         fate: Fate::Carried,
+        kernel: None,
     };
     assert_eq!(farewells(&told), [(1, expected)]);
 }

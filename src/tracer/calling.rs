@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::descriptors::Changes;
 use super::event::{CallEvent, Captured, Descriptor, Nanos, Socket, SocketId};
+use crate::kernel::Facts;
 use crate::syscall::{
     Call, Effect, Entry, Limits, Memory, Outcome, Raw, Row, Snapshot, Value, add_arguments,
     capture, enter, finish, hides_descriptors, named_descriptors,
@@ -46,6 +47,8 @@ pub struct Calling {
     pub changes: Changes,
     /// What its descriptors are, or were, that are no sockets.
     pub files: Vec<(i32, Descriptor)>,
+    /// What the kernel said of its socket: before a close, after other calls.
+    pub kernel: Option<Box<Facts>>,
     /// Whether what stood behind its pointers was copied at its entry, since its exit cannot tell: execve.
     pub early: bool,
 }
@@ -97,6 +100,7 @@ impl Calling {
             effects: Vec::new(),
             changes: Changes::default(),
             files: Vec::new(),
+            kernel: None,
             early: false,
         }
     }
@@ -125,6 +129,7 @@ impl Calling {
         self.subject = None;
         self.changes.clear();
         self.files.clear();
+        self.kernel = None;
         self.early = false;
     }
 
@@ -186,6 +191,7 @@ impl Calling {
                 descriptors: Vec::new(),
                 released: Vec::new(),
                 captured: None,
+                kernel: None,
             })
         });
         (event.pid, event.tid) = (self.pid, self.tid);
@@ -205,6 +211,7 @@ impl Calling {
             let (call, limits) = (&mut event.call, self.limits.within(telling.limits));
             add_arguments(call, &self.entry, &self.snapshot, limits);
         }
+        event.kernel.clone_from(&self.kernel);
         event.captured = telling.captures.map(|limits| self.captured(limits));
         event
     }

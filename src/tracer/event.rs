@@ -2,6 +2,7 @@
 //!
 //! A call's event comes when the call is over, so events are ordered by end; `start` and `end` are the call's own times.
 
+use crate::kernel::Facts;
 use crate::syscall::{Call, Data, Limits, Snapshot};
 
 /// Nanoseconds since the trace began, by CLOCK_MONOTONIC.
@@ -41,6 +42,8 @@ pub struct CallEvent {
     pub descriptors: Vec<(i32, Descriptor)>,
     /// The sockets whose last descriptor in all traced processes went with this call.
     pub released: Vec<SocketId>,
+    /// What the kernel said of the call's socket, where it was asked: before a close, after other calls.
+    pub kernel: Option<Box<Facts>>,
     /// What the call was decoded from, where that was asked for.
     pub captured: Option<Box<Captured>>,
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub refuse_io_uring: bool,
     /// How much is read of what calls point to.
     pub limits: Limits,
+    /// Whether the kernel is asked about the socket after every call, not only where a connection begins and ends.
+    pub kernel: bool,
     /// Whether it is told how calls are made to stop.
     pub debug: bool,
 }

@@ -24,4 +24,5 @@ mod servers;
 mod signals;
 mod surroundings;
 mod terminal;
+mod told;
 mod unnoticed;

@@ -22,6 +22,11 @@ const MANY: Kind = Kind {
     severity: Severity::Warning,
     advice: "Each costs a round trip, a port in TIME_WAIT and, with TLS, a handshake: one that is kept could serve them all.",
 };
+const UNREAD: Kind = Kind {
+    name: "closed-unread",
+    severity: Severity::Warning,
+    advice: "The kernel answers that with a reset, which may take away at the peer what it has not read yet either: read to the end before closing.",
+};
 const INHERITED: Kind = Kind {
     name: "inherited-socket",
     severity: Severity::Warning,
@@ -29,7 +34,7 @@ const INHERITED: Kind = Kind {
 };
 
 /// All of that.
-pub const KINDS: &[&Kind] = &[&LEAK, &HALF_CLOSED, &MANY, &INHERITED];
+pub const KINDS: &[&Kind] = &[&LEAK, &HALF_CLOSED, &MANY, &INHERITED, &UNREAD];
 
 /// How many connections left open to one peer are a leak.
 const LEFT: u32 = 3;
@@ -113,6 +118,12 @@ impl Lifetime {
                 });
                 found.prove(&call.into_iter().collect::<Vec<_>>());
             }
+        }
+        let unread = farewell.kernel.as_ref().and_then(|it| it.unread);
+        if let (Some(unread @ 1..), false) = (unread, at_exit) {
+            found.add(&UNREAD, peer.clone(), told, || {
+                format!("{unread} bytes from {} were never read.", super::peer(told))
+            });
         }
         let users = self.users.remove(&conversation.number).unwrap_or_default();
         let accepted = conversation.part == Part::Accepted;

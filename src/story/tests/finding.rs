@@ -388,6 +388,16 @@ fn programs() -> Vec<Programs> {
             ],
         )
     };
+    let unread = |bytes| {
+        let mut events = web(1, vec![sendto(3, b"x")]);
+        if let Some(Event::Call(call)) = events.last_mut() {
+            call.kernel = Some(Box::new(crate::kernel::Facts {
+                unread: Some(bytes),
+                ..Default::default()
+            }));
+        }
+        events
+    };
     let none = Vec::new;
     vec![
         (
@@ -460,6 +470,7 @@ fn programs() -> Vec<Programs> {
         ("close-wait", abandoned(2000), abandoned(20), none()),
         ("many-connections", many(8), many(5), none()),
         ("inherited-socket", inherits(100), inherits(200), none()),
+        ("closed-unread", unread(5), unread(0), none()),
         (
             "nagle-delayed-ack",
             stall(40, false),
