@@ -80,10 +80,7 @@ s.recv(1); s.close()"
         "window {}",
         window.unwrap_or_else(|| panic!("no window in {view}"))
     );
-    let last = trace
-        .lines()
-        .filter(|line| line.contains("CLOSE_WAIT"))
-        .next_back();
+    let last = trace.lines().rfind(|line| line.contains("CLOSE_WAIT"));
     assert!(
         last.is_some_and(|line| line.contains(&window)),
         "{window}: {trace}"
