@@ -10,6 +10,7 @@ mod postgres;
 mod redis;
 mod said;
 mod secret;
+mod smtp;
 mod ssh;
 mod talk;
 #[cfg(test)]
@@ -139,6 +140,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: ssh::guess,
         sniffer: || Box::<ssh::Ssh>::default(),
+    },
+    Protocol {
+        name: "SMTP",
+        carrier: Carrier::Stream,
+        guess: smtp::guess,
+        sniffer: || Box::<smtp::Smtp>::default(),
     },
     Protocol {
         name: "PostgreSQL",
