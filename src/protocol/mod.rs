@@ -6,6 +6,7 @@
 
 mod dns;
 mod http;
+mod memcached;
 mod postgres;
 mod redis;
 mod said;
@@ -158,6 +159,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: redis::guess,
         sniffer: || Box::<redis::Redis>::default(),
+    },
+    Protocol {
+        name: "memcached",
+        carrier: Carrier::Stream,
+        guess: memcached::guess,
+        sniffer: || Box::<memcached::Memcached>::default(),
     },
     Protocol {
         name: "DNS",

@@ -161,6 +161,7 @@ fn dialogues() -> Vec<Dialogue> {
         postgres(),
         ssh(),
         smtp::tests::dialogue(),
+        memcached::tests::dialogue(),
     ]
 }
 
@@ -312,7 +313,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_may_follow(which in 0..dialogues().len(), keep in 0..16usize, calls in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0..250usize), 0..20)) {
+    fn anything_may_follow(which in 0..dialogues().len(), keep in 0..20usize, calls in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0..250usize), 0..20)) {
         let mut talk = Talk::new(Carrier::Stream, None);
         for (way, bytes) in dialogues()[which].iter().take(keep) {
             call(&mut talk, *way, bytes, usize::MAX);
