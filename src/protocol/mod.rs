@@ -6,6 +6,7 @@
 
 mod dns;
 mod http;
+mod kafka;
 mod memcached;
 mod postgres;
 mod redis;
@@ -147,6 +148,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: smtp::guess,
         sniffer: || Box::<smtp::Smtp>::default(),
+    },
+    // Before PostgreSQL: a request for metadata has its version's place and number.
+    Protocol {
+        name: "Kafka",
+        carrier: Carrier::Stream,
+        guess: kafka::guess,
+        sniffer: || Box::<kafka::Kafka>::default(),
     },
     Protocol {
         name: "PostgreSQL",

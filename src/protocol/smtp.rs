@@ -362,7 +362,10 @@ pub(super) mod tests {
         ]);
         assert_eq!(heard[2], "=! SMTP 454 TLS not available");
         assert_eq!(heard[4], "= SMTP 220 Go ahead");
-        assert!(heard[5].contains("TLS alert: no common parameters"), "{heard:?}");
+        assert!(
+            heard[5].contains("TLS alert: no common parameters"),
+            "{heard:?}"
+        );
     }
 
     #[test]

@@ -162,6 +162,7 @@ fn dialogues() -> Vec<Dialogue> {
         ssh(),
         smtp::tests::dialogue(),
         memcached::tests::dialogue(),
+        kafka::tests::dialogue(),
     ]
 }
 
