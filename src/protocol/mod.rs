@@ -8,6 +8,7 @@ mod dns;
 mod http;
 mod kafka;
 mod memcached;
+mod mongodb;
 mod postgres;
 mod redis;
 mod said;
@@ -155,6 +156,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: kafka::guess,
         sniffer: || Box::<kafka::Kafka>::default(),
+    },
+    Protocol {
+        name: "MongoDB",
+        carrier: Carrier::Stream,
+        guess: mongodb::guess,
+        sniffer: || Box::<mongodb::MongoDb>::default(),
     },
     Protocol {
         name: "PostgreSQL",

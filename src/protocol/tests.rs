@@ -163,6 +163,7 @@ fn dialogues() -> Vec<Dialogue> {
         smtp::tests::dialogue(),
         memcached::tests::dialogue(),
         kafka::tests::dialogue(),
+        mongodb::tests::dialogue(),
     ]
 }
 
