@@ -9,6 +9,7 @@ mod http;
 mod kafka;
 mod memcached;
 mod mongodb;
+mod mqtt;
 mod postgres;
 mod redis;
 mod said;
@@ -149,6 +150,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: smtp::guess,
         sniffer: || Box::<smtp::Smtp>::default(),
+    },
+    Protocol {
+        name: "MQTT",
+        carrier: Carrier::Stream,
+        guess: mqtt::guess,
+        sniffer: || Box::<mqtt::Mqtt>::default(),
     },
     // Before PostgreSQL: a request for metadata has its version's place and number.
     Protocol {

@@ -164,6 +164,7 @@ fn dialogues() -> Vec<Dialogue> {
         memcached::tests::dialogue(),
         kafka::tests::dialogue(),
         mongodb::tests::dialogue(),
+        mqtt::tests::dialogue(),
     ]
 }
 
