@@ -4,6 +4,7 @@
 //! messages: it keeps what a message still lacks, skips what nobody needs to see, and finds its way back after data that was not
 //! copied. A sniffer that doesn't understand says so; it never guesses.
 
+mod dbus;
 mod dns;
 mod http;
 mod kafka;
@@ -150,6 +151,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: smtp::guess,
         sniffer: || Box::<smtp::Smtp>::default(),
+    },
+    Protocol {
+        name: "D-Bus",
+        carrier: Carrier::Stream,
+        guess: dbus::guess,
+        sniffer: || Box::<dbus::DBus>::default(),
     },
     Protocol {
         name: "MQTT",

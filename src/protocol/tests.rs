@@ -165,6 +165,7 @@ fn dialogues() -> Vec<Dialogue> {
         kafka::tests::dialogue(),
         mongodb::tests::dialogue(),
         mqtt::tests::dialogue(),
+        dbus::tests::dialogue(),
     ]
 }
 
