@@ -17,6 +17,7 @@ mod said;
 mod secret;
 mod smtp;
 mod ssh;
+mod syslog;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -196,6 +197,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<memcached::Memcached>::default(),
     },
     Protocol {
+        name: "syslog",
+        carrier: Carrier::Stream,
+        guess: syslog::guess_stream,
+        sniffer: || Box::new(syslog::Syslog::in_stream()),
+    },
+    Protocol {
         name: "DNS",
         carrier: Carrier::Stream,
         guess: dns::guess_stream,
@@ -206,5 +213,11 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Datagram,
         guess: dns::guess,
         sniffer: || Box::new(dns::Dns::in_datagrams()),
+    },
+    Protocol {
+        name: "syslog",
+        carrier: Carrier::Datagram,
+        guess: syslog::guess,
+        sniffer: || Box::new(syslog::Syslog::in_datagrams()),
     },
 ];

@@ -166,6 +166,7 @@ fn dialogues() -> Vec<Dialogue> {
         mongodb::tests::dialogue(),
         mqtt::tests::dialogue(),
         dbus::tests::dialogue(),
+        syslog::tests::dialogue(),
     ]
 }
 
