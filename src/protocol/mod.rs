@@ -11,6 +11,7 @@ mod kafka;
 mod memcached;
 mod mongodb;
 mod mqtt;
+mod ntp;
 mod postgres;
 mod redis;
 mod said;
@@ -213,6 +214,13 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Datagram,
         guess: dns::guess,
         sniffer: || Box::new(dns::Dns::in_datagrams()),
+    },
+    // After DNS: of its questions one in a thousand, of this very length, could be one for the time.
+    Protocol {
+        name: "NTP",
+        carrier: Carrier::Datagram,
+        guess: ntp::guess,
+        sniffer: || Box::<ntp::Ntp>::default(),
     },
     Protocol {
         name: "syslog",

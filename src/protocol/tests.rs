@@ -345,12 +345,17 @@ proptest! {
     }
 
     #[test]
-    fn any_datagram_is_borne(bytes in prop::collection::vec(any::<u8>(), 0..300), asks: bool) {
+    fn any_datagram_is_borne(bytes in prop::collection::vec(any::<u8>(), 0..300), first in 0..4usize) {
         let mut talk = Talk::new(Carrier::Datagram, None);
         let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
-        if asks {
-            call(&mut talk, Way::Out, question, usize::MAX);
-        }
+        let time = [b"\x1B", &[0; 47][..]].concat();
+        match first {
+            0 => call(&mut talk, Way::Out, question, usize::MAX),
+            1 => call(&mut talk, Way::Out, &time, usize::MAX),
+            2 => call(&mut talk, Way::Out, b"<13>hello", usize::MAX),
+            _ => Default::default(),
+        };
         call(&mut talk, Way::In, &bytes, usize::MAX);
+        call(&mut talk, Way::Out, &bytes, usize::MAX);
     }
 }
