@@ -4,11 +4,17 @@
 //! messages: it keeps what a message still lacks, skips what nobody needs to see, and finds its way back after data that was not
 //! copied. A sniffer that doesn't understand says so; it never guesses.
 
+mod dbus;
 mod dns;
 mod hpack;
 mod http;
 mod http2;
+mod kafka;
+mod memcached;
+mod mongodb;
+mod mqtt;
 mod mysql;
+mod ntp;
 mod postgres;
 mod quic;
 mod redis;
@@ -16,8 +22,10 @@ mod resolved;
 mod rtnetlink;
 mod said;
 mod secret;
+mod smtp;
 mod socks;
 mod ssh;
+mod syslog;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -166,6 +174,37 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<mysql::Mysql>::default(),
     },
     Protocol {
+        name: "SMTP",
+        carrier: Carrier::Stream,
+        guess: smtp::guess,
+        sniffer: || Box::<smtp::Smtp>::default(),
+    },
+    Protocol {
+        name: "D-Bus",
+        carrier: Carrier::Stream,
+        guess: dbus::guess,
+        sniffer: || Box::<dbus::DBus>::default(),
+    },
+    Protocol {
+        name: "MQTT",
+        carrier: Carrier::Stream,
+        guess: mqtt::guess,
+        sniffer: || Box::<mqtt::Mqtt>::default(),
+    },
+    // Before PostgreSQL: a request for metadata has its version's place and number.
+    Protocol {
+        name: "Kafka",
+        carrier: Carrier::Stream,
+        guess: kafka::guess,
+        sniffer: || Box::<kafka::Kafka>::default(),
+    },
+    Protocol {
+        name: "MongoDB",
+        carrier: Carrier::Stream,
+        guess: mongodb::guess,
+        sniffer: || Box::<mongodb::MongoDb>::default(),
+    },
+    Protocol {
         name: "PostgreSQL",
         carrier: Carrier::Stream,
         guess: postgres::guess,
@@ -196,6 +235,18 @@ pub static PROTOCOLS: &[Protocol] = &[
         sniffer: || Box::<resolved::Resolved>::default(),
     },
     Protocol {
+        name: "memcached",
+        carrier: Carrier::Stream,
+        guess: memcached::guess,
+        sniffer: || Box::<memcached::Memcached>::default(),
+    },
+    Protocol {
+        name: "syslog",
+        carrier: Carrier::Stream,
+        guess: syslog::guess_stream,
+        sniffer: || Box::new(syslog::Syslog::in_stream()),
+    },
+    Protocol {
         name: "DNS",
         carrier: Carrier::Stream,
         guess: dns::guess_stream,
@@ -218,5 +269,18 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Netlink,
         guess: rtnetlink::guess,
         sniffer: || Box::<rtnetlink::Rtnetlink>::default(),
+    },
+    // After DNS: of its questions one in a thousand, of this very length, could be one for the time.
+    Protocol {
+        name: "NTP",
+        carrier: Carrier::Datagram,
+        guess: ntp::guess,
+        sniffer: || Box::<ntp::Ntp>::default(),
+    },
+    Protocol {
+        name: "syslog",
+        carrier: Carrier::Datagram,
+        guess: syslog::guess,
+        sniffer: || Box::new(syslog::Syslog::in_datagrams()),
     },
 ];

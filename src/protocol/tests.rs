@@ -162,6 +162,13 @@ fn dialogues() -> Vec<Dialogue> {
         ssh(),
         http2::tests::dialogue(),
         resolved::tests::dialogue(),
+        smtp::tests::dialogue(),
+        memcached::tests::dialogue(),
+        kafka::tests::dialogue(),
+        mongodb::tests::dialogue(),
+        mqtt::tests::dialogue(),
+        dbus::tests::dialogue(),
+        syslog::tests::dialogue(),
     ]
 }
 
@@ -315,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn anything_may_follow(which in 0..dialogues().len(), keep in 0..12usize, calls in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0..250usize), 0..20)) {
+    fn anything_may_follow(which in 0..dialogues().len(), keep in 0..20usize, calls in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..200), 0..250usize), 0..20)) {
         let mut talk = Talk::new(Carrier::Stream, None);
         for (way, bytes) in dialogues()[which].iter().take(keep) {
             call(&mut talk, *way, bytes, usize::MAX);
@@ -342,12 +349,17 @@ proptest! {
     }
 
     #[test]
-    fn any_datagram_is_borne(bytes in prop::collection::vec(any::<u8>(), 0..300), asks: bool) {
+    fn any_datagram_is_borne(bytes in prop::collection::vec(any::<u8>(), 0..300), first in 0..4usize) {
         let mut talk = Talk::new(Carrier::Datagram, None);
         let question = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
-        if asks {
-            call(&mut talk, Way::Out, question, usize::MAX);
-        }
+        let time = [b"\x1B", &[0; 47][..]].concat();
+        match first {
+            0 => call(&mut talk, Way::Out, question, usize::MAX),
+            1 => call(&mut talk, Way::Out, &time, usize::MAX),
+            2 => call(&mut talk, Way::Out, b"<13>hello", usize::MAX),
+            _ => Default::default(),
+        };
         call(&mut talk, Way::In, &bytes, usize::MAX);
+        call(&mut talk, Way::Out, &bytes, usize::MAX);
     }
 }
