@@ -369,3 +369,17 @@ fn shell_words(line: &str) -> Result<Vec<String>, char> {
     words.extend(word);
     quote.map_or(Ok(words), Err)
 }
+
+#[test]
+fn the_list_of_findings_is_fresh() {
+    let mut text = String::from(
+        "# Findings\n\nWhat sockstrace points out. Errors are told where they happen; at the end stand errors and warnings, five at most, with \
+         `--findings=all` all of them and notes too. In `--json` each is a line of type `finding`, with the calls that prove it by their \
+         numbers. The names stay.\n\n| name | | why it matters, and what to try |\n|---|---|---|\n",
+    );
+    for kind in sockstrace::story::finding_kinds() {
+        let (name, severity, advice) = (kind.name, kind.severity.word(), kind.advice);
+        text.push_str(&format!("| `{name}` | {severity} | {advice} |\n"));
+    }
+    agrees("docs/findings.md", &text);
+}
