@@ -57,6 +57,10 @@ _sockstrace() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                --kernel)
+                    COMPREPLY=($(compgen -W "ends calls never" -- "${cur}"))
+                    return 0
+                    ;;
                 --overview)
                     COMPREPLY=($(compgen -W "only also" -- "${cur}"))
                     return 0

@@ -12,6 +12,9 @@ complete -c sockstrace -l strings-in-hex -d 'As -x; OPTION is none, non-ascii-ch
 complete -c sockstrace -l color -d 'Use colours: auto (on a terminal), always or never' -r -f -a "auto\t'Where the output is a terminal'
 always\t'Always'
 never\t'Never'"
+complete -c sockstrace -l kernel -d 'Show below each call what the kernel says of its socket: TCP\'s state, queues, round-trip time, what was sent again' -r -f -a "ends\t'Where a connection begins and ends'
+calls\t'After every call'
+never\t'Never'"
 complete -c sockstrace -l overview -d 'Sum up at the end whom the program talked to, and where the time went; =only: show nothing else' -r -f -a "only\t''
 also\t''"
 complete -c sockstrace -l findings -d 'Say what a person should look at: error, all or none' -r -f -a "error\t'Errors'
@@ -52,7 +55,6 @@ complete -c sockstrace -s c -l summary-only -d 'Show a table of calls, errors, t
 complete -c sockstrace -s C -l summary -d 'Show the trace, and then that table'
 complete -c sockstrace -s x -d 'Write strings in hex where they hold more than ASCII text; -xx: all strings'
 complete -c sockstrace -l hex -d 'Dump all data in full, in hex and as text, below its call'
-complete -c sockstrace -l kernel -d 'Show below each call what the kernel says of its socket: TCP\'s state, queues, round-trip time, what was sent again'
 complete -c sockstrace -l no-overview -d 'Sum up nothing at the end, on a terminal either'
 complete -c sockstrace -l always-show-pid -d 'Say which process made the call even while there is only one'
 complete -c sockstrace -s t -d 'Begin lines with the time of day; -tt: with microseconds; -ttt: seconds since 1970'

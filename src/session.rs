@@ -19,7 +19,7 @@ use crate::tracer::calling::Telling;
 use crate::tracer::event::{Event, Nanos, Notice, Status};
 use crate::tracer::outbox::{Inbox, queue};
 use crate::tracer::{
-    Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, Trace, start,
+    Asking, Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, Trace, start,
 };
 use crate::{front, showing};
 
@@ -221,7 +221,11 @@ fn config(options: &Options) -> Config {
             (Some(_), false) => record::LIMITS,
             _ => showing::limits(options),
         },
-        kernel: options.kernel,
+        kernel: match options.kernel {
+            cli::Kernel::Ends => Asking::Ends,
+            cli::Kernel::Calls => Asking::Calls,
+            cli::Kernel::Never => Asking::Never,
+        },
         debug: options.debug_engine,
     }
 }

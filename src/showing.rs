@@ -332,7 +332,7 @@ fn settings(options: &Options, place: &Place, began: SystemTime, explain: bool) 
         ends: ends(options),
         quiet: quiet(&options.quiet),
         signals: signals(options),
-        kernel: options.kernel,
+        kernel: options.kernel == cli::Kernel::Calls,
         explain,
         says_nothing: shows_all(options),
         zone: None,

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
-use super::options::{Engine, Findings, Precision, SortBy, Stamp, Strings, When};
+use super::options::{Engine, Findings, Kernel, Precision, SortBy, Stamp, Strings, When};
 use super::qualify::QUALIFIERS;
 use super::strace;
 
@@ -144,8 +144,10 @@ pub(super) struct How {
     /// Show below each call what the kernel says of its socket: TCP's state, queues, round-trip time, what was sent again
     ///
     /// Every call stops then, and programs of several threads are not asked about: their other threads would have to stand still.
-    #[arg(long)]
-    pub kernel: bool,
+    /// Otherwise the kernel is asked where a connection begins and where it ends; with =never not even there.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, value_enum, default_missing_value = "calls")]
+    #[arg(hide_possible_values = true)]
+    pub kernel: Option<Kernel>,
 
     /// Sum up at the end whom the program talked to, and where the time went; =only: show nothing else
     ///

@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Findings, Json, Message, Options, Overview, Precision, SortBy, Stamp,
-    Status, Strings, Summary, Target, When,
+    Destination, Engine, Findings, Json, Kernel, Message, Options, Overview, Precision, SortBy,
+    Stamp, Status, Strings, Summary, Target, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;
@@ -298,7 +298,7 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         summary,
         overview,
         findings: how.findings,
-        kernel: how.kernel,
+        kernel: how.kernel.unwrap_or_default(),
         summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,

@@ -80,8 +80,8 @@ pub struct Options {
     pub always_show_pid: bool,
     /// `-c`, `-C`: the table per call.
     pub summary: Summary,
-    /// `--kernel`: the kernel's own view of each socket is shown.
-    pub kernel: bool,
+    /// `--kernel`: when the kernel is asked for its own view of a socket.
+    pub kernel: Kernel,
     /// `--findings`: which findings are told.
     pub findings: Option<Findings>,
     /// `--overview`, `--no-overview`: whether the end sums up what was talked about.
@@ -213,6 +213,18 @@ pub enum Overview {
     Always,
     /// And no line of the trace before it.
     Only,
+    /// Never.
+    Never,
+}
+
+/// `--kernel`: when the kernel is asked about a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kernel {
+    /// Where a connection begins and ends.
+    #[default]
+    Ends,
+    /// After every call.
+    Calls,
     /// Never.
     Never,
 }

@@ -9,6 +9,7 @@ use super::growth::{sets_filter, tells_addresses};
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
+use super::start::Asking;
 use super::stopped::{Gone, Stopped};
 use super::tracees::{CallByCall, Doing};
 use crate::kernel::{self, Depth, Facts};
@@ -272,12 +273,12 @@ impl Engine {
             (Role::Listen, Outcome::Value(_)) => None,
             (Role::Close, _) => return,
             (Role::Setup | Role::Duplicate | Role::Poll, _) => return,
-            _ if self.config.kernel && calling.outcome.value().is_some() => None,
+            _ if self.config.kernel == Asking::Calls && calling.outcome.value().is_some() => None,
             _ => return,
         };
         let depth = match self.config.kernel {
-            true => Depth::All,
-            false => Depth::Addresses,
+            Asking::Calls => Depth::All,
+            Asking::Ends | Asking::Never => Depth::Addresses,
         };
         let sockets = &calling.changes.sockets;
         let wanted = made.or(calling.subject.map(|it| it.0)).or(calling
@@ -296,7 +297,10 @@ impl Engine {
     fn ask_kernel(&self, tid: i32, fd: i32, socket: &Socket, depth: Depth) -> Option<Box<Facts>> {
         let (family, kind, _) = socket.kind?;
         let internet = matches!(family, libc::AF_INET | libc::AF_INET6);
-        if !internet || (depth == Depth::End && kind != libc::SOCK_STREAM) {
+        if !internet
+            || self.config.kernel == Asking::Never
+            || (depth == Depth::End && kind != libc::SOCK_STREAM)
+        {
             return None;
         }
         let thread = self.tracees.threads.get(&tid)?;

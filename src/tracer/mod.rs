@@ -39,4 +39,4 @@ mod waiting;
 
 pub use engine::{Engine, Finished};
 pub use program::{LaunchError, Program};
-pub use start::{Clock, Config, Mechanism, Trace, start};
+pub use start::{Asking, Clock, Config, Mechanism, Trace, start};

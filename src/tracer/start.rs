@@ -41,6 +41,18 @@ impl Mechanism {
     }
 }
 
+/// When the kernel is asked about a socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// Where a connection begins and ends.
+    #[default]
+    Ends,
+    /// After every call.
+    Calls,
+    /// Never.
+    Never,
+}
+
 /// What to trace.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -58,8 +70,8 @@ pub struct Config {
     pub refuse_io_uring: bool,
     /// How much is read of what calls point to.
     pub limits: Limits,
-    /// Whether the kernel is asked about the socket after every call, not only where a connection begins and ends.
-    pub kernel: bool,
+    /// When the kernel is asked about a socket.
+    pub kernel: Asking,
     /// Whether it is told how calls are made to stop.
     pub debug: bool,
 }

@@ -15,6 +15,7 @@ use crate::tracer::engine::Engine;
 use crate::tracer::inject::{Then, Wanted, Work};
 use crate::tracer::places::{PAGE, PASSING_PAGE};
 use crate::tracer::procfs;
+use crate::tracer::start::Asking;
 use crate::tracer::stopped::{Gone, Stopped};
 use crate::tracer::tracees::CallByCall;
 
@@ -68,7 +69,7 @@ impl Engine {
             _ => return false,
         };
         // Whoever asks the kernel after each call needs each to stop.
-        if !self.records || self.config.kernel || !stub::records(raw.number) {
+        if !self.records || self.config.kernel == Asking::Calls || !stub::records(raw.number) {
             return false;
         }
         let now = self.now();

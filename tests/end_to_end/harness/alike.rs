@@ -265,8 +265,15 @@ fn assert_same(what: &str, left: (&str, Sequences, &Trace), right: (&str, Sequen
     );
 }
 
-/// What makes traces comparable: every call, whose it is, and no lines that depend on how long something took.
-pub const WHOLE: [&str; 4] = ["-v", "--always-show-pid", "-e", "status=successful,failed"];
+/// What makes traces comparable: every call, whose it is, no lines that depend on how long something took, and nothing of the kernel's
+/// view, which only calls that stop can have.
+pub const WHOLE: [&str; 5] = [
+    "-v",
+    "--always-show-pid",
+    "--kernel=never",
+    "-e",
+    "status=successful,failed",
+];
 
 /// Runs a program alone and under every engine: its output must not differ, nor the engines' traces from one another.
 #[track_caller]
