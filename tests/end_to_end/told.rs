@@ -1,9 +1,11 @@
 //! What the story makes of real programs: names, protocols, the kernel's own view, findings and the overview.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Stdio};
 
 use crate::harness::data::{lines, of_type};
+use crate::harness::programs::script;
 use crate::harness::{
     ENGINES, binary, command, installed, run, scratch, servers, sockstrace, text, traced,
 };
@@ -134,7 +136,7 @@ sys.stdin.read()"
             &["--kernel", "--engine", engine, "-o", text(&trace)],
             &[text(&python), "-c", &code],
         );
-        tracing.stdin(std::process::Stdio::piped());
+        tracing.stdin(Stdio::piped());
         let mut child = tracing.spawn().expect("sockstrace");
         let (mut peer, _) = listener.accept().expect("the program");
         let mut all = Vec::new();
@@ -252,4 +254,82 @@ except OSError: pass";
         verbose.matches("socket(").count() > trace.matches("socket(").count(),
         "{verbose}"
     );
+}
+
+/// A server that speaks TLS by the certificate of the tests, one request a connection, and the process that it is.
+fn secured(versions: &str) -> (u16, Child) {
+    let certificate = script("certificate.pem");
+    let folder = certificate.parent().expect("a folder");
+    let code = format!(
+        "import socket, ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('certificate.pem', 'key.pem')
+context.maximum_version = ssl.TLSVersion.{versions}
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer, _ = listener.accept()
+    try:
+        with context.wrap_socket(peer, server_side=True) as talk:
+            talk.recv(4096)
+            talk.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\nhello\\n')
+    except OSError:
+        peer.close()"
+    );
+    let mut server = command(installed("python3"));
+    server.args(["-c", &code]).current_dir(folder);
+    let mut server = server.stdout(Stdio::piped()).spawn().expect("a server");
+    let mut line = String::new();
+    let stdout = server.stdout.as_mut().expect("its output");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("its port");
+    (line.trim().parse().expect("a port"), server)
+}
+
+#[test]
+fn of_tls_the_handshake_is_understood() {
+    let certificate = script("certificate.pem");
+    for (versions, chosen) in [
+        ("TLSv1_3", "ServerHello 1.3 "),
+        ("TLSv1_2", "ServerHello 1.2 "),
+    ] {
+        let (port, mut server) = secured(versions);
+        let host = format!("shop.example:{port}:127.0.0.1");
+        let url = format!("https://shop.example:{port}/");
+        let curl = installed("curl");
+        let fetch = |more: &[&str]| {
+            let program = [&[text(&curl), "-s", "--resolve", &host, &url], more].concat();
+            traced(&["--overview"], &program)
+        };
+        let (outcome, trace) = fetch(&["--cacert", text(&certificate)]);
+        let trace = trace.text;
+        outcome.exited(0);
+        for words in [
+            "TLS ClientHello shop.example, up to 1.3",
+            chosen,
+            "TLS handshake done",
+        ] {
+            assert!(trace.contains(words), "no {words}: {trace}");
+        }
+        let row = trace
+            .lines()
+            .find(|line| line.contains(" shop.example ") && line.contains(" TLS "));
+        assert!(row.is_some_and(|row| row.contains("closed")), "{trace}");
+
+        let (outcome, trace) = fetch(&[]);
+        // 60: the certificate is nobody's that curl knows.
+        outcome.exited(60);
+        let trace = trace.text;
+        // Of TLS 1.3 the alert travels encrypted.
+        if versions == "TLSv1_2" {
+            assert!(
+                trace.contains("TLS alert: nobody trusted has signed"),
+                "{trace}"
+            );
+            assert!(trace.contains("finding  tls-alert  "), "{trace}");
+        }
+        server.kill().expect("our own server");
+        server.wait().expect("its status");
+    }
 }
