@@ -356,6 +356,16 @@ impl<W: Write> Text<W> {
         if let What::Resolved(resolution) = &told.what {
             remarks.add(Paint::Dim, |out| words::asked(out, resolution, self.escape));
         }
+        let connects = matches!(told.what, What::Connected)
+            || matches!(&told.what, What::Call(event) if event.call.row.role == Role::Connect && event.call.outcome.value().is_some());
+        if let (true, Some(conversation)) = (connects, told.conversation.as_deref())
+            && !conversation.rivals.is_empty()
+        {
+            let rivals = &conversation.rivals;
+            remarks.add(Paint::Dim, |out| {
+                words::rivals(out, rivals, self.escape, self.glyphs)
+            });
+        }
         for message in told.messages.iter().take(MESSAGES) {
             let paint = match message.failed {
                 true => Paint::Error,

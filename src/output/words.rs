@@ -3,12 +3,14 @@
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
+use super::grammar::errno_name;
 use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
 use crate::kernel::Facts;
 use crate::protocol::Message;
 use crate::story::{
-    Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Side, Upshot,
+    Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Rival, Side,
+    Upshot,
 };
 use crate::syscall::SockAddr;
 
@@ -157,6 +159,24 @@ pub fn connection(
     }
 }
 
+/// `won against [2001:db8::7]:443 (ETIMEDOUT), begun 200ms before`: whom else the program tried for the same name.
+pub fn rivals(out: &mut String, rivals: &[Rival], escape: Escape, glyphs: &Glyphs) {
+    for (at, rival) in rivals.iter().enumerate() {
+        out.push_str(if at == 0 { "won against " } else { ", " });
+        address::write(out, &rival.peer, escape);
+        if let Some(errno) = rival.errno {
+            out.push_str(" (");
+            errno_name(out, errno);
+            out.push(')');
+        }
+        if rival.before > 0 {
+            out.push_str(", begun ");
+            duration(out, rival.before, glyphs);
+            out.push_str(" before");
+        }
+    }
+}
+
 /// `connected`, with what there is to say of the ends.
 pub fn connected(
     out: &mut String,
@@ -214,6 +234,11 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
             out.push_str(" peers in");
         }
         Fate::NeverConnected => out.push_str("never connected"),
+        Fate::Lost(to) => {
+            out.push_str("given up: #");
+            signed(out, to);
+            out.push_str(" was faster");
+        }
         Fate::Unused => out.push_str("nothing sent or received"),
     }
     let part = |out: &mut String, words: &str| {

@@ -239,6 +239,24 @@ pub struct ConversationLine<'a> {
     /// When it ended, or the trace did, in ns since the trace began.
     #[serde(rename = "end_ns")]
     pub end: u64,
+    /// When it was connected, in ns since the trace began, as far as the calls tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "connected_ns")]
+    pub connected: Option<u64>,
+    /// When the first byte came in, in ns since the trace began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "first_byte_ns")]
+    pub first_byte: Option<u64>,
+    /// How long calls that move data have waited in all, in ns.
+    #[serde(rename = "blocked_ns")]
+    pub blocked: u64,
+    /// Calls that sent something.
+    pub sends: u64,
+    /// Calls that received something.
+    pub receives: u64,
+    /// The conversation that won, where this try for the same name was given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_to: Option<i64>,
     /// Bytes sent.
     pub sent: u64,
     /// Bytes received.
@@ -257,7 +275,7 @@ pub struct ConversationLine<'a> {
     /// Who closed first, where the calls prove it: us, peer, or reset (the peer, by a reset).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_first: Option<&'a str>,
-    /// What it came to: carried, listened, never-connected, unused or open.
+    /// What it came to: carried, listened, lost (another try for the same name won), never-connected, unused or open.
     pub fate: &'a str,
     /// Of a listener: how many peers it let in.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -37,6 +37,7 @@ impl Story {
         let mut learned = self.learn(&event, subject);
         self.name_peer(&event, subject, &words);
 
+        self.race(&event, subject, &learned);
         let who = self.processes.who(event.pid, event.tid);
         let connects = self.tells_of(Sysno::connect);
         let mut after = Vec::new();
@@ -191,6 +192,55 @@ impl Story {
         match subject.and_then(|id| self.conversations.open_mut(id)) {
             Some(conversation) => self.talks.hear(conversation, event, self.options.hearing),
             None => Words::default(),
+        }
+    }
+
+    /// Follows the race that a connection may be part of: where one is there, its rivals are known.
+    fn race(&mut self, event: &CallEvent, subject: Option<SocketId>, learned: &Learned) {
+        let (role, outcome) = (event.call.row.role, event.call.outcome);
+        if role != Role::Connect && learned.handshake.is_none() {
+            return;
+        }
+        let Some(id) = subject else {
+            return;
+        };
+        let Some(conversation) = self
+            .conversations
+            .get_mut(id)
+            .filter(|it| !it.is_datagram())
+        else {
+            return;
+        };
+        let errno = match (&learned.handshake, outcome) {
+            (Some((_, errno)), _) => *errno,
+            (None, Outcome::Error(errno)) => Some(errno),
+            (None, _) => None,
+        };
+        let number = conversation.number;
+        if errno.is_none() && conversation.link == Link::Connected {
+            conversation.connected.get_or_insert(event.end);
+        }
+        let (Some(name), Some(peer)) = (&conversation.name, &conversation.peer) else {
+            return;
+        };
+        let (pid, name) = (event.pid, name.text.clone());
+        if role == Role::Connect && learned.handshake.is_none() {
+            self.races.begins(pid, &name, id, peer, event.start);
+        }
+        match errno {
+            Some(errno) if conversation.link == Link::Failed => {
+                self.races.fails(pid, &name, id, errno)
+            }
+            None if conversation.link == Link::Connected => {
+                let (rivals, open) = self.races.wins(pid, &name, id);
+                conversation.rivals = rivals;
+                for other in open {
+                    if let Some(other) = self.conversations.get_mut(other) {
+                        other.lost_to = Some(number);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 

@@ -39,6 +39,20 @@ pub struct Conversation {
     pub out: u64,
     /// Bytes received.
     pub received: u64,
+    /// Calls that sent something.
+    pub sends: u64,
+    /// Calls that received something.
+    pub receives: u64,
+    /// How long calls that move data have waited in all, as far as it was a wait.
+    pub blocked: Nanos,
+    /// When it was connected, as far as the calls tell.
+    pub connected: Option<Nanos>,
+    /// When the first byte came in.
+    pub first_byte: Option<Nanos>,
+    /// Other tries for the same name at the same time, once this one has won.
+    pub rivals: Vec<Rival>,
+    /// The number of the one that won, where this one was given up for it.
+    pub lost_to: Option<i64>,
     /// Whether a datagram went either way: it may have been empty.
     datagrams: bool,
     /// When its making began, where that was seen.
@@ -96,6 +110,17 @@ pub enum Link {
     Failed,
 }
 
+/// Another try for the same name (RFC 8305), which did not win.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Whom it tried.
+    pub peer: SockAddr,
+    /// How long before this one it was begun, in ns.
+    pub before: Nanos,
+    /// Why it failed, where it had by then.
+    pub errno: Option<i32>,
+}
+
 /// What a call told about its conversation.
 #[derive(Debug, Default)]
 pub struct Learned {
@@ -134,6 +159,13 @@ impl Conversation {
             kernel: None,
             out: 0,
             received: 0,
+            sends: 0,
+            receives: 0,
+            blocked: 0,
+            connected: None,
+            first_byte: None,
+            rivals: Vec::new(),
+            lost_to: None,
             datagrams: false,
             born: None,
             part: Part::Open,
@@ -377,9 +409,20 @@ impl Conversation {
         if count > 0 && flags & FASTOPEN == 0 {
             learned.handshake = self.end_handshake(None, event.end);
         }
+        self.blocked = self.blocked.saturating_add(learned.took.unwrap_or(0));
+        let some = u64::from(count > 0);
         match direction {
-            Direction::Out => self.out = self.out.saturating_add(count),
-            Direction::In => self.received = self.received.saturating_add(count),
+            Direction::Out => {
+                self.out = self.out.saturating_add(count);
+                self.sends += some;
+            }
+            Direction::In => {
+                self.received = self.received.saturating_add(count);
+                self.receives += some;
+                if count > 0 {
+                    self.first_byte.get_or_insert(event.end);
+                }
+            }
         }
         // After shutdown(2) a receive returns 0 without one.
         let datagram = self.is_datagram()
@@ -519,6 +562,9 @@ impl Conversation {
         let fate = match self.part {
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),
+            _ if !self.has_carried() && self.link != Link::Connected && self.lost_to.is_some() => {
+                Fate::Lost(self.lost_to.unwrap_or_default())
+            }
             _ if self.has_carried() => Fate::Carried,
             _ if matches!(self.link, Link::Failed | Link::Connecting { .. }) => {
                 Fate::NeverConnected

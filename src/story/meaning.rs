@@ -132,6 +132,8 @@ pub enum Side {
 pub enum Fate {
     /// It could carry data.
     Carried,
+    /// Another try for the same name won, by its number.
+    Lost(i64),
     /// It was a listener, and let so many peers in.
     Listened(u64),
     /// Its handshake failed, or hadn't ended.

@@ -15,6 +15,7 @@ mod meaning;
 mod names;
 mod patience;
 mod processes;
+mod races;
 mod resolution;
 #[cfg(test)]
 pub(crate) mod scene;
@@ -29,7 +30,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 pub use apart::Standing;
-pub use conversation::{Conversation, Link, Part};
+pub use conversation::{Conversation, Link, Part, Rival};
 pub use findings::{Finding, Severity, kinds as finding_kinds};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
 pub use names::Name;
@@ -49,6 +50,7 @@ use conversations::Conversations;
 use findings::Findings;
 use names::Names;
 use processes::Processes;
+use races::Races;
 use talks::Talks;
 
 /// What is told, and what only counted.
@@ -111,6 +113,7 @@ pub struct Story {
     names: Names,
     apart: Apart,
     findings: Findings,
+    races: Races,
     /// How many calls were told.
     calls: u64,
     processes: Processes,

@@ -454,6 +454,7 @@ impl Page {
                 }
                 text
             }
+            (Fate::Lost(to), _) => format!("given up: #{to} was faster"),
             (Fate::Open, _) => "left open".into(),
             (Fate::Listened(1), _) => "let 1 peer in".into(),
             (Fate::Listened(count), _) => format!("let {count} peers in"),

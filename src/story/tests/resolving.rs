@@ -399,3 +399,48 @@ proptest! {
         prop_assert!(told.iter().all(|told| told.conversation.as_ref().is_none_or(|it| it.number != 0)));
     }
 }
+
+/// Two tries for one name: the first goes on without an answer, the second one connects.
+#[test]
+fn tries_for_one_name_are_a_race() {
+    let talk = vec![
+        asks(3, 7, "example.com", TYPE::A),
+        answers(
+            3,
+            7,
+            "example.com",
+            TYPE::A,
+            &[[192, 0, 2, 1], [192, 0, 2, 2]],
+            RCODE::NoError,
+        ),
+    ];
+    let mut events = resolver(1, 1, [10, 0, 0, 2], talk);
+    let first = || inet([192, 0, 2, 1], 80);
+    events.extend([
+        makes(4, 2).at(10 * MS, 1000).done(),
+        connect(4, first())
+            .on(4, 2)
+            .fails(libc::EINPROGRESS)
+            .at(11 * MS, 1000)
+            .done(),
+        makes(5, 3).at(210 * MS, 1000).done(),
+        connect(5, inet([192, 0, 2, 2], 80))
+            .on(5, 3)
+            .at(211 * MS, MS)
+            .done(),
+        close(4).on(4, 2).releases(2).at(220 * MS, 1000).done(),
+    ]);
+    let (_, told) = tell(events);
+    let winner = told
+        .iter()
+        .rev()
+        .find_map(|told| told.conversation.clone().filter(|it| it.number == 2));
+    let rival = Rival {
+        peer: first(),
+        before: 200 * MS,
+        errno: None,
+    };
+    assert_eq!(winner.expect("the second one").rivals, [rival]);
+    let (number, farewell) = farewells(&told).pop().expect("the first one's end");
+    assert_eq!((number, farewell.fate), (1, Fate::Lost(2)));
+}
