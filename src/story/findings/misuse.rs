@@ -35,6 +35,12 @@ const UNSENT: Kind = Kind {
     advice: "A call may take less than it is given: what it returns has to be looked at, and the rest sent again.",
 };
 
+const RACE: Kind = Kind {
+    name: "closed-while-waited",
+    severity: Severity::Warning,
+    advice: "The wait goes on, on a socket that has no number any more, and the number may soon be another's: wake the other thread first (shutdown(2) does), and close when nobody waits.",
+};
+
 /// All of that.
 pub const KINDS: &[&Kind] = &[
     &AFTER_CLOSE,
@@ -43,6 +49,7 @@ pub const KINDS: &[&Kind] = &[
     &ADDRESS,
     &TRUNCATED,
     &UNSENT,
+    &RACE,
 ];
 
 /// EFAULT aside, what the kernel answers to an address that does not fit.
@@ -55,11 +62,19 @@ const SHORT: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Misuse {
     short: rustc_hash::FxHashMap<i64, (u64, u64)>,
+    /// Threads that wait in a call, with the conversation that it is about.
+    waiting: rustc_hash::FxHashMap<i32, (i64, &'static str)>,
 }
 
 impl Misuse {
     /// Takes in what is told.
     pub fn see(&mut self, told: &Told, found: &mut Found) {
+        if let (What::Waiting(event), Some(conversation)) = (&told.what, &told.conversation)
+            && self.waiting.len() < SHORT
+        {
+            let name = event.call.name();
+            self.waiting.insert(event.tid, (conversation.number, name));
+        }
         let What::Call(event) = &told.what else {
             if let Some(Meaning::Farewell(_)) = &told.meaning {
                 self.left(told, found);
@@ -68,6 +83,19 @@ impl Misuse {
         };
         let call = &event.call;
         let name = call.name();
+        self.waiting.remove(&event.tid);
+        if let (Role::Close, "close", Some(conversation)) =
+            (call.row.role, name, &told.conversation)
+            && let Some((tid, (_, waits))) =
+                self.waiting.iter().find(|it| it.1.0 == conversation.number)
+        {
+            found.add(&RACE, super::peer(told), told, || {
+                format!(
+                    "A thread closed the socket to {} while thread {tid} waited in {waits} on it.",
+                    super::peer(told)
+                )
+            });
+        }
         match (call.row.role, call.outcome) {
             (Role::Close, Outcome::Error(libc::EBADF)) => {
                 let fd = call.descriptor().unwrap_or(-1);

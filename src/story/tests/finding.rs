@@ -398,6 +398,18 @@ fn programs() -> Vec<Programs> {
         }
         events
     };
+    let waited = |ends: bool| {
+        let mut events = web(1, vec![]);
+        let close = events.pop();
+        let wait = receiving(3, 100).on(3, 1).by(100, 101);
+        events.push(wait.at(4 * MS, 1000).waiting());
+        if ends {
+            let data = recvfrom(3, b"x", 1, 100).on(3, 1).by(100, 101);
+            events.push(data.at(4 * MS, MS).done());
+        }
+        events.extend(close);
+        events
+    };
     let none = Vec::new;
     vec![
         (
@@ -493,6 +505,7 @@ fn programs() -> Vec<Programs> {
             none(),
         ),
         ("double-close", ebadf(close(5)), ebadf(close(1)), none()),
+        ("closed-while-waited", waited(false), waited(true), none()),
         ("broken-pipe", pipe(libc::EPIPE), pipe(libc::EAGAIN), none()),
         (
             "wrong-address",
