@@ -231,7 +231,7 @@ impl Layout {
         let mut before = Spans::default();
         before.add(Paint::Plain, |out| spaces(out, indent));
         let room = self.width.map(|width| width.saturating_sub(indent));
-        self.wrapped(out, &before, text.trim_start(), paint, room);
+        self.wrapped(out, (&before, &before), text.trim_start(), paint, room);
     }
 
     /// Adds words in dim below a call.
@@ -258,16 +258,9 @@ impl Layout {
         paint: Paint,
         room: Option<usize>,
     ) {
-        let room = room.map_or(usize::MAX, |room| room.max(24));
-        let mut spans = Spans::default();
-        spans.add(paint, |out| out.push_str(text));
         let mut indent = Spans::default();
         indent.add(Paint::Plain, |out| spaces(out, before.columns()));
-        let mut start = before;
-        for line in wrap(&spans.characters(), room, room) {
-            self.paint(out, start.iter().chain(line.iter()));
-            start = &indent;
-        }
+        self.wrapped(out, (before, &indent), text, paint, room);
     }
 
     /// Adds a sentence beside the calls, with a bar before each of its lines.
@@ -281,14 +274,14 @@ impl Layout {
         });
         let width = self.width.unwrap_or(LONGEST).min(LONGEST);
         let room = Some(width.saturating_sub(indent + 2));
-        self.wrapped(out, &before, text, Paint::Plain, room);
+        self.wrapped(out, (&before, &before), text, Paint::Plain, room);
     }
 
-    /// Text in as many lines as it needs, each with the same before it.
+    /// Text in as many lines as it needs, with what stands before the first one and before the others.
     fn wrapped(
         &self,
         out: &mut String,
-        before: &Spans,
+        (first, others): (&Spans, &Spans),
         text: &str,
         paint: Paint,
         room: Option<usize>,
@@ -296,8 +289,10 @@ impl Layout {
         let room = room.map_or(usize::MAX, |room| room.max(24));
         let mut spans = Spans::default();
         spans.add(paint, |out| out.push_str(text));
+        let mut before = first;
         for line in wrap(&spans.characters(), room, room) {
             self.paint(out, before.iter().chain(line.iter()));
+            before = others;
         }
     }
 

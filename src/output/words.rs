@@ -268,8 +268,15 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
         }
         (_, None) => {}
     }
-    if let (Fate::Carried, Some(facts)) = (farewell.fate, &farewell.kernel) {
-        stack(out, facts, glyphs);
+    match (farewell.fate, &farewell.kernel) {
+        (Fate::Carried, Some(facts)) => stack(out, facts, glyphs),
+        (Fate::NeverConnected, Some(Facts { tcp: Some(tcp), .. })) if tcp.state() == "SYN_SENT" => {
+            let again = tcp.total_retrans.max(tcp.retransmits.into());
+            out.push_str(", SYN sent ");
+            decimal(out, u64::from(again) + 1);
+            out.push_str(if again == 0 { " time" } else { " times" });
+        }
+        _ => {}
     }
 }
 

@@ -18,7 +18,9 @@ use super::escape::Escape;
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 use super::settings::Settings;
 use crate::protocol::{Detail, Kind, Message};
-use crate::story::{Conversation, Farewell, Fate, Importance, Meaning, Part, Stage, Told, What};
+use crate::story::{
+    Conversation, Farewell, Fate, Importance, Link, Meaning, Part, Stage, Told, What,
+};
 use crate::syscall::SockAddr;
 use crate::tracer::event::Nanos;
 use spent::{Spent, Use};
@@ -202,6 +204,10 @@ impl<W: Write> Overview<W> {
             self.spent.add(Use::Tls, since, since + tls);
         }
         if let Some(Meaning::Farewell(farewell)) = &told.meaning {
+            // A handshake that never ended took all that time.
+            if let Link::Connecting { since, .. } = conversation.link {
+                self.spent.add(Use::Connect, since, end);
+            }
             self.leave(conversation, farewell);
         }
     }
