@@ -57,8 +57,8 @@ enum Body {
     /// None, or it is over: a head follows.
     #[default]
     None,
-    /// Form fields of this length.
-    Form(u64),
+    /// Form fields of this length, and whether they go on in the middle of a secret.
+    Form(u64, bool),
     /// Chunks (section 7.1).
     Chunks,
     /// Fields after the last chunk.
@@ -110,13 +110,21 @@ impl Sniffer for Http {
             Body::UntilClose => return Step::Took(bytes.len() as u64),
             Body::Chunks => return chunk(bytes, body),
             Body::Trailer => return trailer(bytes, body),
-            Body::Form(length) => {
+            Body::Form(length, in_secret) => {
                 *body = Body::None;
                 let there = usize::try_from(length)
                     .unwrap_or(usize::MAX)
                     .min(bytes.len());
-                secret::in_form(&bytes[..there], 0, said);
-                return Step::Took(length);
+                let rest = length - there as u64;
+                // What follows without having been copied may be in the middle of anything.
+                if rest > 0 && !whole {
+                    return Step::Secret(length);
+                }
+                let goes_on = secret::in_form_part(&bytes[..there], in_secret, said);
+                if rest > 0 {
+                    *body = Body::Form(rest, goes_on);
+                }
+                return Step::Took(there as u64);
             }
             Body::None => {}
         }
@@ -176,7 +184,7 @@ impl Fields {
     fn body(&self) -> Body {
         match self.length {
             _ if self.chunked => Body::Chunks,
-            Some(length @ 1..) if self.form => Body::Form(length),
+            Some(length @ 1..) if self.form => Body::Form(length, false),
             _ => Body::None,
         }
     }
@@ -198,7 +206,10 @@ impl Http {
         let (method, path) = (head.method, head.path);
         let length = match parsed {
             Ok(httparse::Status::Complete(length)) => Some(length),
-            Ok(httparse::Status::Partial) if whole => return Step::More,
+            Ok(httparse::Status::Partial) if whole => {
+                secret::in_head(bytes, said);
+                return Step::More;
+            }
             Ok(httparse::Status::Partial) => None,
             Err(_) => return Step::Lost,
         };
@@ -243,7 +254,10 @@ impl Http {
         let (code, reason) = (head.code, head.reason.unwrap_or_default());
         let length = match parsed {
             Ok(httparse::Status::Complete(length)) => Some(length),
-            Ok(httparse::Status::Partial) if whole => return Step::More,
+            Ok(httparse::Status::Partial) if whole => {
+                secret::in_head(bytes, said);
+                return Step::More;
+            }
             Ok(httparse::Status::Partial) => None,
             Err(_) => return Step::Lost,
         };
@@ -294,7 +308,7 @@ impl Http {
         let empty = asked == Asked::Head || code < 200 || matches!(code, 204 | 304);
         self.server = match fields.body() {
             _ if empty => Body::None,
-            Body::Form(_) => Body::None,
+            Body::Form(..) => Body::None,
             Body::None if fields.length.is_none() => Body::UntilClose,
             body => body,
         };

@@ -92,7 +92,9 @@ impl Guess {
 pub enum Step {
     /// The first so many are one message, or a part of one that nobody needs to see; it may reach beyond what is there.
     Took(u64),
-    /// More are needed. Where more cannot come (data that was not copied follows) this is as good as [`Step::Lost`].
+    /// The same, and all of it is secret, also what is still to come.
+    Secret(u64),
+    /// More are needed; what is secret of those that are there has to be hidden now. Where more cannot come (data that was not copied follows) this is as good as [`Step::Lost`].
     More,
     /// They make no sense: a message may begin with the next call.
     Lost,

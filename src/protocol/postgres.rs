@@ -97,6 +97,10 @@ impl Sniffer for Postgres {
         let step = Step::Took(u64::from(length) + 1);
         let there = content.len().min(length as usize - 4);
         let complete = there == length as usize - 4;
+        if (*kind, from) == (b'p', Side::Client) {
+            said.say(Kind::Note, "password or proof of one");
+            return Step::Secret(u64::from(length) + 1);
+        }
         // Of what is told only the first bytes matter.
         if !complete && whole && there < QUERY {
             return Step::More;
@@ -179,10 +183,6 @@ impl Postgres {
                     false => self.prepared.clone(),
                 };
                 self.ask(text, said);
-            }
-            b'p' => {
-                said.hide(5..5 + content.len());
-                said.say(Kind::Note, "password or proof of one");
             }
             b'X' => said.say(Kind::Note, "goodbye"),
             _ => {}

@@ -77,7 +77,7 @@ fn command(bytes: &[u8], whole: bool, said: &mut Said) -> Step {
     };
     let mut at = first.len() + 2;
     let mut arguments: Vec<(usize, &[u8])> = Vec::new();
-    let mut walked = 0;
+    let (mut walked, mut cut) = (0, false);
     let end = loop {
         if walked == count {
             break Some(at as u64);
@@ -96,7 +96,8 @@ fn command(bytes: &[u8], whole: bool, said: &mut Said) -> Step {
             arguments.push((start, bytes.get(start..start + shown).unwrap_or_default()));
         }
         if whole && there < length.min(LINE as u64) {
-            return Step::More;
+            cut = true;
+            break None;
         }
         walked += 1;
         let next = (start as u64).saturating_add(length).saturating_add(2);
@@ -106,9 +107,6 @@ fn command(bytes: &[u8], whole: bool, said: &mut Said) -> Step {
         }
         at = next as usize;
     };
-    if end.is_none() && whole {
-        return Step::More;
-    }
     let word = |index: usize| {
         arguments
             .get(index)
@@ -127,6 +125,9 @@ fn command(bytes: &[u8], whole: bool, said: &mut Said) -> Step {
     };
     for (start, argument) in arguments.iter().skip(secret_from) {
         said.hide(*start..start + argument.len());
+    }
+    if cut || (end.is_none() && whole) {
+        return Step::More;
     }
     let mut text = String::new();
     for (start, argument) in arguments.iter().take(2) {

@@ -109,6 +109,49 @@ pub fn is_mentioned(text: &[u8]) -> bool {
     PARAMETERS.iter().any(|part| text.contains(part))
 }
 
+/// The same of a part of a form, which may begin in the middle of a secret; whether it ends in the middle of one.
+pub fn in_form_part(form: &[u8], in_secret: bool, said: &mut Said) -> bool {
+    let ends = |byte: &u8| b"&;".contains(byte);
+    let mut start = 0;
+    if in_secret {
+        start = form.iter().position(ends).unwrap_or(form.len());
+        said.hide(0..start);
+    }
+    in_form(&form[start..], start, said);
+    if in_secret && start == form.len() {
+        return true;
+    }
+    let last = form.iter().rposition(ends).map_or(0, |at| at + 1);
+    let last = &form[last..];
+    match last.iter().position(|byte| *byte == b'=') {
+        Some(equals) => is_secret(&last[..equals]),
+        // A name that is cut off may be that of a secret.
+        None => !last.is_empty(),
+    }
+}
+
+/// Hides what is secret in a head of HTTP that is not whole yet: its lines, and the last one as far as it is there.
+pub fn in_head(head: &[u8], said: &mut Said) {
+    let mut at = 0;
+    for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
+        let text = line.strip_suffix(b"\r").unwrap_or(line);
+        match text.iter().position(|byte| *byte == b':') {
+            _ if number == 0 => in_url(text, at, said),
+            Some(colon) => {
+                let value = &text[colon + 1..];
+                let skipped = value.iter().take_while(|byte| **byte == b' ').count();
+                let name = String::from_utf8_lossy(&text[..colon]);
+                in_field(&name, &value[skipped..], at + colon + 1 + skipped, said);
+                if name.eq_ignore_ascii_case("location") {
+                    in_url(value, at + colon + 1, said);
+                }
+            }
+            None => {}
+        }
+        at += line.len() + 1;
+    }
+}
+
 fn is_secret(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     SHORT.contains(&&*name) || PARAMETERS.iter().any(|part| name.contains(part))

@@ -90,6 +90,8 @@ struct Flow {
     kept: Vec<u8>,
     /// Bytes to come that nobody needs to see.
     skip: u64,
+    /// Whether those are secret.
+    hides: bool,
     /// Whether nobody knows where the next message begins.
     lost: bool,
 }
@@ -180,6 +182,10 @@ impl Talk {
             .unwrap_or(usize::MAX)
             .min(bytes.len());
         let whole = bytes.len() as u64 == len;
+        if flow.hides {
+            flow.hides = flow.skip > 0;
+            said.hide(place..place + start);
+        }
         if len == skipped {
             return;
         }
@@ -242,11 +248,16 @@ impl Talk {
             let from = side(way, *out);
             said.begin(name);
             let step = sniffer.read(from, rest, whole, said);
+            let hides = matches!(step, Step::Secret(_));
+            if let Step::Secret(len) = step {
+                let there = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+                said.hide(0..there);
+            }
             said.place(taken);
             let (len, inner) = match step {
-                Step::Took(0) | Step::Lost => return (taken, false),
+                Step::Took(0) | Step::Secret(0) | Step::Lost => return (taken, false),
                 Step::More => return (taken, whole),
-                Step::Took(len) => (len, None),
+                Step::Took(len) | Step::Secret(len) => (len, None),
                 Step::Inside(len, inner) => (len, Some(inner)),
                 Step::Wrong => {
                     let name = *name;
@@ -257,7 +268,9 @@ impl Talk {
             };
             let there = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
             taken += there;
-            self.flows[way as usize].skip = len - there as u64;
+            let flow = &mut self.flows[way as usize];
+            flow.skip = len - there as u64;
+            flow.hides = hides && flow.skip > 0;
             if let Some(inner) = inner {
                 let out = *out;
                 self.flows[1 - way as usize] = Flow::default();

@@ -362,4 +362,14 @@ proptest! {
         call(&mut talk, Way::In, &bytes, usize::MAX);
         call(&mut talk, Way::Out, &bytes, usize::MAX);
     }
+
+    /// A secret that comes in pieces: once its name has come whole, none of it is shown.
+    #[test]
+    fn no_piece_shows_a_secret(which in 0..dialogues().len(), sizes in prop::collection::vec(1..60usize, 1..20)) {
+        let dialogue = &dialogues()[which];
+        let shown = shown(&cut(dialogue, &sizes));
+        for secret in ["c2VjcmV0", "hush", "hunter2", "secret", "id=7"] {
+            prop_assert!(!shown.contains(secret), "{secret} in {shown:?}");
+        }
+    }
 }
