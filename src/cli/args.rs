@@ -285,13 +285,14 @@ pub(super) struct Destination {
 }
 
 /// The types of lines that `--json-types` knows.
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 11] = [
     "call",
     "waiting",
     "process",
     "notice",
     "connected",
     "still-waiting",
+    "kernel",
     "conversation",
     "name",
     "finding",

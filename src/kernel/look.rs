@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::{Facts, Tcp};
+use super::{Buffers, Facts, Tcp};
 
 /// How much is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Depth {
 /// FIONREAD, which is SIOCINQ on sockets, and SIOCOUTQ (include/uapi/asm-generic/ioctls.h).
 const SIOCINQ: libc::c_ulong = 0x541B;
 const SIOCOUTQ: libc::c_ulong = 0x5411;
+/// SO_MEMINFO (include/uapi/asm-generic/socket.h).
+const SO_MEMINFO: i32 = 55;
 
 /// Asks about the socket at that descriptor of the process. Nothing where the kernel does not let us.
 pub fn look(pid: i32, fd: i32, depth: Depth) -> Option<Facts> {
@@ -32,9 +34,15 @@ pub fn look(pid: i32, fd: i32, depth: Depth) -> Option<Facts> {
         facts.peer = address(raw, libc::getpeername);
     }
     if depth != Depth::Addresses {
-        facts.tcp = tcp(raw);
-        facts.unread = queue(raw, SIOCINQ);
-        facts.unacknowledged = queue(raw, SIOCOUTQ);
+        facts.tcp = option::<256>(raw, libc::IPPROTO_TCP, libc::TCP_INFO)
+            .and_then(|bytes| Tcp::from_bytes(&bytes));
+        // Of datagrams these tell of the first one only.
+        if facts.tcp.is_some() || depth == Depth::All {
+            facts.unread = queue(raw, SIOCINQ);
+            facts.unacknowledged = queue(raw, SIOCOUTQ);
+        }
+        facts.buffers = option::<36>(raw, libc::SOL_SOCKET, SO_MEMINFO)
+            .and_then(|bytes| Buffers::from_bytes(&bytes));
     }
     Some(facts)
 }
@@ -65,20 +73,15 @@ fn address(socket: RawFd, ask: Asks) -> Vec<u8> {
     }
 }
 
-fn tcp(socket: RawFd) -> Option<Tcp> {
-    let mut bytes = [0u8; 256];
-    let mut length = bytes.len() as libc::socklen_t;
+/// The value of a socket option, as long as the kernel writes it.
+fn option<const ROOM: usize>(socket: RawFd, level: i32, name: i32) -> Option<Vec<u8>> {
+    let mut bytes = vec![0u8; ROOM];
+    let mut length = ROOM as libc::socklen_t;
     // SAFETY: the buffer is as long as the length says, and the kernel writes no more than that.
-    let result = unsafe {
-        libc::getsockopt(
-            socket,
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            bytes.as_mut_ptr().cast(),
-            &mut length,
-        )
-    };
-    (result == 0).then(|| Tcp::from_bytes(&bytes[..bytes.len().min(length as usize)]))?
+    let result =
+        unsafe { libc::getsockopt(socket, level, name, bytes.as_mut_ptr().cast(), &mut length) };
+    bytes.truncate(length as usize);
+    (result == 0).then_some(bytes)
 }
 
 fn queue(socket: RawFd, request: libc::c_ulong) -> Option<u32> {

@@ -1,11 +1,17 @@
 //! What the kernel itself says of a socket: both addresses, the state of its TCP, and what waits in its queues.
 //!
-//! [`look()`] asks; the facts are plain data, so that a recorded run has them again.
+//! [`look()`] asks by a copy of its descriptor, a [`Monitor`] without one; the facts are plain data, so that a recorded run has them again.
 
+mod buffers;
 mod look;
+mod monitor;
+mod taken;
 mod tcp;
 
+pub use buffers::Buffers;
 pub use look::{Depth, look};
+pub use monitor::{CONNECTIONS, LISTENING, Monitor, States, namespace};
+pub use taken::Taken;
 pub use tcp::{STATES, Tcp};
 
 /// What was seen.
@@ -21,4 +27,20 @@ pub struct Facts {
     pub unread: Option<u32>,
     /// Bytes that were sent and not acknowledged by the peer yet (SIOCOUTQ).
     pub unacknowledged: Option<u32>,
+    /// What its buffers hold, and what there was no room for.
+    pub buffers: Option<Buffers>,
+    /// The inode of the socket at the other end, of a UNIX socket.
+    pub other: Option<u64>,
+    /// Who has the address that could not be bound.
+    pub taken: Option<Taken>,
+}
+
+impl Facts {
+    /// Whether the socket has a peer by now. Without more than addresses: getpeername(2) knows none before.
+    pub fn is_connected(&self) -> bool {
+        match &self.tcp {
+            Some(tcp) => tcp.is_connected(),
+            None => !self.peer.is_empty(),
+        }
+    }
 }

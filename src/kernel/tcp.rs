@@ -85,6 +85,17 @@ impl Tcp {
         })
     }
 
+    /// Whether its handshake goes on.
+    pub fn connects(&self) -> bool {
+        self.state() == "SYN_SENT"
+    }
+
+    /// Whether its handshake has succeeded.
+    pub fn is_connected(&self) -> bool {
+        // From ESTABLISHED on, without the states of those that never were.
+        matches!(self.state, 1 | 4 | 5 | 8 | 9 | 11)
+    }
+
     /// The state's name.
     pub fn state(&self) -> &'static str {
         STATES.get(usize::from(self.state)).copied().unwrap_or("")

@@ -11,8 +11,8 @@ use super::Output;
 use super::settings::Ends;
 use crate::protocol::Asked;
 use crate::record::{
-    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine, Line,
-    MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer,
+    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine,
+    KernelLine, KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer,
     inode,
 };
 use crate::story::bytes::{direction, moved};
@@ -219,6 +219,21 @@ impl<W: Rolls> JsonLines<W> {
             What::StillWaiting => self.moment(told, "still-waiting", None, run)?,
             What::Connected => self.moment(told, "connected", None, run)?,
             What::NotConnected(errno) => self.moment(told, "connected", Some(*errno), run)?,
+            What::Kernel(_, facts) => {
+                let who = told.who.as_ref();
+                let conversation = told.conversation.as_ref();
+                let line = KernelMomentLine {
+                    run: None,
+                    time: told.time,
+                    pid: who.map_or(0, |who| who.pid),
+                    tid: who.map_or(0, |who| who.tid),
+                    conversation: conversation.map(|it| it.number).filter(|it| *it != 0),
+                    inode: conversation.map_or(0, |it| inode(it.socket.id)),
+                    kernel: KernelLine::of(facts),
+                };
+                let line = |run| Line::Kernel(Box::new(KernelMomentLine { run, ..line }));
+                self.write("kernel", line, run)?;
+            }
             What::Process(event) => {
                 self.program.see(event);
                 let hidden = match (&event.change, &self.settings.signals) {

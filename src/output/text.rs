@@ -353,6 +353,12 @@ impl<W: Write> Text<W> {
                 meaning => words::meaning(out, meaning, self.escape, self.glyphs),
             });
         }
+        if let What::Call(event) = &told.what
+            && let Some(taken) = event.kernel.as_ref().and_then(|it| it.taken.as_ref())
+        {
+            let escape = self.escape;
+            remarks.add(paint, |out| words::taken(out, taken, escape));
+        }
         if let What::Resolved(resolution) = &told.what {
             remarks.add(Paint::Dim, |out| words::asked(out, resolution, self.escape));
         }
@@ -514,6 +520,13 @@ impl<W: Write> Text<W> {
                 out.push_str("not connected: ");
                 grammar::failure(out, *errno);
             }),
+            What::Kernel(before, facts) => {
+                if self.settings.kernel && !told.folds {
+                    self.goes_on(out, told, Paint::Dim, |out| {
+                        words::changed(out, *before, facts, glyphs);
+                    });
+                }
+            }
             What::Ended(ending) => {
                 let text = words::ending(*ending);
                 self.aside(out, told, &text, Paint::Dim, told.meaning.as_ref());

@@ -6,7 +6,7 @@ use super::glyphs::Glyphs;
 use super::grammar::errno_name;
 use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
-use crate::kernel::Facts;
+use crate::kernel::{Facts, STATES, Taken};
 use crate::protocol::Message;
 use crate::story::{
     Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Rival, Side,
@@ -88,9 +88,14 @@ pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Gly
             Awaited::Room => "waits for room: the peer reads slowly",
             Awaited::Other => "waits",
         },
-        Meaning::StillWaiting { elapsed, .. } => {
+        Meaning::StillWaiting { elapsed, syns, .. } => {
             out.push_str("nothing for ");
-            return whole_seconds(out, *elapsed);
+            whole_seconds(out, *elapsed);
+            if let Some(syns) = syns {
+                out.push_str(", SYN sent ");
+                times(out, *syns);
+            }
+            return;
         }
         Meaning::TimedOut(took) => {
             out.push_str("timed out after ");
@@ -270,11 +275,10 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
     }
     match (farewell.fate, &farewell.kernel) {
         (Fate::Carried, Some(facts)) => stack(out, facts, glyphs),
-        (Fate::NeverConnected, Some(Facts { tcp: Some(tcp), .. })) if tcp.state() == "SYN_SENT" => {
+        (Fate::NeverConnected, Some(Facts { tcp: Some(tcp), .. })) if tcp.connects() => {
             let again = tcp.total_retrans.max(tcp.retransmits.into());
             out.push_str(", SYN sent ");
-            decimal(out, u64::from(again) + 1);
-            out.push_str(if again == 0 { " time" } else { " times" });
+            times(out, again.saturating_add(1));
         }
         _ => {}
     }
@@ -303,6 +307,34 @@ fn stack(out: &mut String, facts: &Facts, glyphs: &Glyphs) {
     }
 }
 
+/// `was ESTABLISHED, now CLOSE_WAIT, rtt 0.3ms`: what changed between calls.
+pub fn changed(out: &mut String, before: u8, facts: &Facts, glyphs: &Glyphs) {
+    let now = facts.tcp.map_or(0, |tcp| tcp.state);
+    let was = STATES.get(usize::from(before)).copied().unwrap_or("");
+    if !was.is_empty() && before != now {
+        out.push_str(was);
+        out.push(' ');
+        out.push_str(glyphs.to);
+        out.push(' ');
+    }
+    kernel(out, facts, false, glyphs);
+}
+
+/// `nginx[123] listens there`: who has an address that could not be bound.
+pub fn taken(out: &mut String, taken: &Taken, escape: Escape) {
+    match taken.pid {
+        Some(pid) => {
+            escape.bare(out, taken.process.as_bytes());
+            out.push('[');
+            signed(out, pid.into());
+            out.push(']');
+        }
+        None if taken.lingers() => return out.push_str("a connection of before is in TIME_WAIT there"),
+        None => out.push_str("a process that we cannot see"),
+    }
+    out.push_str(if taken.listens() { " listens there" } else { " has it" });
+}
+
 /// `ESTABLISHED, rtt 0.3ms, 10 segments may be under way, 5 B to be read`: the kernel's view after a call.
 pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) {
     let start = out.len();
@@ -325,6 +357,13 @@ pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) 
         if tcp.rtt_us > 0 {
             part(out, "rtt ");
             duration(out, u64::from(tcp.rtt_us) * 1000, glyphs);
+        }
+        if tcp.connects() {
+            part(out, "SYN sent ");
+            return times(out, tcp.total_retrans.saturating_add(1));
+        }
+        if !tcp.is_connected() {
+            return;
         }
         part(out, "window ");
         decimal(out, tcp.cwnd.into());
@@ -352,6 +391,18 @@ pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) 
         part(out, "");
         size(out, bytes.into());
         out.push_str(" not acknowledged");
+    }
+}
+
+/// `once`, `twice`, `3 times`.
+fn times(out: &mut String, count: u32) {
+    match count {
+        1 => out.push_str("once"),
+        2 => out.push_str("twice"),
+        _ => {
+            decimal(out, count.into());
+            out.push_str(" times");
+        }
     }
 }
 
@@ -418,14 +469,9 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
             Some(address) => address::write(out, address, escape),
             None => out.push_str("a server"),
         }
-        match server.times {
-            0 | 1 => {}
-            2 => out.push_str(" twice"),
-            times => {
-                out.push(' ');
-                decimal(out, times.into());
-                out.push_str(" times");
-            }
+        if server.times > 1 {
+            out.push(' ');
+            times(out, server.times);
         }
         if !server.answered && servers.iter().any(|other| other.answered) {
             out.push_str(" in vain");

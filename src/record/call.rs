@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::message::MessageLine;
 use super::{Bytes, Hex};
-use crate::kernel::{Facts, Tcp};
+use crate::kernel::{Buffers, Facts, Taken, Tcp};
 use crate::syscall::{Data, Entry, Limits, Outcome, Raw, Snapshot, SockAddr, row};
 use crate::tracer::calling::Calling;
 use crate::tracer::descriptors::Changes;
@@ -276,10 +276,20 @@ pub struct KernelLine<'a> {
     /// What TCP knew of the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<Tcp>,
+    /// What its buffers held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffers: Option<Buffers>,
+    /// The inode of the socket at the other end, of a UNIX socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_inode: Option<i64>,
+    /// Who has the address that could not be bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<Taken>,
 }
 
 impl<'a> KernelLine<'a> {
-    fn of(facts: &'a Facts) -> Self {
+    /// The line of facts.
+    pub fn of(facts: &'a Facts) -> Self {
         let address = |bytes: &'a [u8]| (!bytes.is_empty()).then(|| Bytes(bytes.into()));
         Self {
             local: address(&facts.local),
@@ -288,10 +298,14 @@ impl<'a> KernelLine<'a> {
             unacknowledged: facts.unacknowledged,
             state: facts.tcp.as_ref().map(Tcp::state),
             tcp: facts.tcp,
+            buffers: facts.buffers,
+            other_inode: facts.other.map(inode),
+            taken: facts.taken.clone(),
         }
     }
 
-    fn facts(&self) -> Facts {
+    /// The facts of a line.
+    pub fn facts(&self) -> Facts {
         let address =
             |bytes: &Option<Bytes<'_>>| bytes.as_ref().map_or_else(Vec::new, |it| it.0.to_vec());
         Facts {
@@ -300,6 +314,9 @@ impl<'a> KernelLine<'a> {
             tcp: self.tcp,
             unread: self.unread,
             unacknowledged: self.unacknowledged,
+            buffers: self.buffers,
+            other: self.other_inode.map(socket_id),
+            taken: self.taken.clone(),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Address;
+use super::call::{Address, KernelLine, inode, socket_id};
 use super::{CallLine, ProcessLine};
-use crate::tracer::event::Notice;
+use crate::tracer::event::{KernelEvent, Notice};
 
 /// The version of the lines.
 pub const VERSION: u32 = 1;
@@ -31,6 +31,8 @@ pub enum Line<'a> {
     Connected(MomentLine<'a>),
     /// An answer is still waited for.
     StillWaiting(MomentLine<'a>),
+    /// The kernel knows something new of a socket between calls.
+    Kernel(Box<KernelMomentLine<'a>>),
     /// A name was asked for.
     Name(Box<NameLine<'a>>),
     /// A conversation is over, or the trace is and left it open.
@@ -179,6 +181,57 @@ pub struct MomentLine<'a> {
     /// The other end's.
     #[serde(flatten)]
     pub address: Address<'a>,
+}
+
+/// What the kernel said of a socket that nobody made a call on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct KernelMomentLine<'a> {
+    /// The run that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub run: Option<&'a str>,
+    /// When, in ns since the trace began.
+    #[serde(rename = "time_ns")]
+    pub time: u64,
+    /// The process that has it.
+    pub pid: i32,
+    /// The thread that made the latest call on it, as far as that is known.
+    pub tid: i32,
+    /// The conversation.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub conversation: Option<i64>,
+    /// The socket's inode.
+    pub inode: i64,
+    /// What was said.
+    #[serde(borrow)]
+    pub kernel: KernelLine<'a>,
+}
+
+impl<'a> From<&'a KernelEvent> for KernelMomentLine<'a> {
+    fn from(event: &'a KernelEvent) -> Self {
+        Self {
+            run: None,
+            time: event.time,
+            pid: event.pid,
+            tid: event.tid,
+            conversation: None,
+            inode: inode(event.socket),
+            kernel: KernelLine::of(&event.facts),
+        }
+    }
+}
+
+impl KernelMomentLine<'_> {
+    /// What the tracer told.
+    pub fn event(&self) -> KernelEvent {
+        KernelEvent {
+            pid: self.pid,
+            tid: self.tid,
+            time: self.time,
+            socket: socket_id(self.inode),
+            facts: self.kernel.facts(),
+        }
+    }
 }
 
 /// A conversation at its end.

@@ -17,7 +17,7 @@ mod writer;
 pub use bytes::{Bytes, Hex};
 pub use call::{Address, CallLine, CapturedLine, DATA, KernelLine, LIMITS, inode};
 pub use line::{
-    ConversationLine, ExitLine, FindingLine, HeaderLine, Line, MomentLine, NameLine, NoticeLine,
+    ConversationLine, ExitLine, FindingLine, HeaderLine, KernelMomentLine, Line, MomentLine, NameLine, NoticeLine,
     ServerLine, TickLine, VERSION,
 };
 pub use message::MessageLine;

@@ -6,7 +6,7 @@ use std::{fmt, mem};
 
 use serde::Deserialize;
 
-use super::line::{ExitLine, HeaderLine, NoticeLine, TickLine, ToldLine, VERSION};
+use super::line::{ExitLine, HeaderLine, KernelMomentLine, NoticeLine, TickLine, ToldLine, VERSION};
 use super::message::messages;
 use super::{CallLine, ProcessLine, call};
 use crate::protocol::Message;
@@ -37,6 +37,7 @@ impl Item {
         match self {
             Self::Call(calling, ..) | Self::Waiting(calling) => Some(calling.end),
             Self::Event(Event::Process(event)) => Some(event.time),
+            Self::Event(Event::Kernel(event)) => Some(event.time),
             Self::Event(_) => None,
             Self::Tick(time) | Self::End(time) => Some(*time),
         }
@@ -124,6 +125,11 @@ impl<R: BufRead> Reader<R> {
                     let line: ProcessLine<'_> = self.parse()?;
                     self.check_number(line.pid, line.tid)?;
                     line.event().map(|event| Item::Event(Event::Process(event)))
+                }
+                "kernel" => {
+                    let line: KernelMomentLine<'_> = self.parse()?;
+                    self.check_number(line.pid, line.tid)?;
+                    Some(Item::Event(Event::Kernel(Box::new(line.event()))))
                 }
                 "notice" => {
                     let notice = self.parse::<NoticeLine<'_>>()?.notice();

@@ -56,6 +56,9 @@ impl<W: Write> Writer<W> {
             Seen::Event(Event::Process(event)) => {
                 self.write(&Line::Process(Box::new(event.into())))
             }
+            Seen::Event(Event::Kernel(event)) => {
+                self.write(&Line::Kernel(Box::new((&**event).into())))
+            }
             Seen::Event(Event::Notice(notice)) => match NoticeLine::of(notice) {
                 Some(line) => self.write(&Line::Notice(line)),
                 None => Ok(()),

@@ -46,7 +46,7 @@ impl Story {
         {
             let told = handshake(who.clone(), conversation, since, event.end, errno);
             // The answer to a question is told after it; data proves what came before it.
-            let follows = call.row.role == Role::Setup || errno.is_some();
+            let follows = matches!(call.row.role, Role::Setup | Role::Connect) || errno.is_some();
             let told = Some(told).filter(|_| connects);
             match follows {
                 true => after.extend(told),
@@ -216,17 +216,30 @@ impl Story {
             (None, Outcome::Error(errno)) => Some(errno),
             (None, _) => None,
         };
-        let number = conversation.number;
-        if errno.is_none() && conversation.link == Link::Connected {
-            conversation.connected.get_or_insert(event.end);
+        if let (Role::Connect, None, Some(name), Some(peer)) = (
+            role,
+            &learned.handshake,
+            &conversation.name,
+            &conversation.peer,
+        ) {
+            self.races
+                .begins(event.pid, &name.text, id, peer, event.start);
         }
-        let (Some(name), Some(peer)) = (&conversation.name, &conversation.peer) else {
+        self.race_ends(event.pid, id, errno, event.end);
+    }
+
+    /// A try has succeeded, or failed, by then, or goes on.
+    pub(super) fn race_ends(&mut self, pid: i32, id: SocketId, errno: Option<i32>, now: Nanos) {
+        let Some(conversation) = self.conversations.get_mut(id) else {
             return;
         };
-        let (pid, name) = (event.pid, name.text.clone());
-        if role == Role::Connect && learned.handshake.is_none() {
-            self.races.begins(pid, &name, id, peer, event.start);
+        let number = conversation.number;
+        if errno.is_none() && conversation.link == Link::Connected {
+            conversation.connected.get_or_insert(now);
         }
+        let Some(name) = conversation.name.as_ref().map(|it| it.text.clone()) else {
+            return;
+        };
         match errno {
             Some(errno) if conversation.link == Link::Failed => {
                 self.races.fails(pid, &name, id, errno)
@@ -481,7 +494,7 @@ fn unhappy(event: &CallEvent) -> Option<Meaning> {
 }
 
 /// The end of a handshake that connect(2) had left to the kernel.
-fn handshake(
+pub(super) fn handshake(
     who: Who,
     conversation: &Rc<Conversation>,
     since: Nanos,

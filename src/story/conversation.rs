@@ -7,7 +7,7 @@ use super::bytes::{self, Direction, number};
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
 use super::names::Name;
 use super::silence::Silence;
-use crate::kernel::Facts;
+use crate::kernel::{Facts, Tcp};
 use crate::protocol::Layers;
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::{CallEvent, Nanos, Socket, SocketId};
@@ -243,6 +243,13 @@ impl Conversation {
         }
     }
 
+    /// How often the kernel has sent a SYN in a handshake that goes on, as far as it was asked.
+    pub(super) fn syns(&self) -> Option<u32> {
+        let tcp = self.kernel.as_ref()?.tcp?;
+        let again = tcp.total_retrans.max(tcp.retransmits.into());
+        tcp.connects().then_some(again + 1)
+    }
+
     /// Takes in what the kernel said: the addresses are those that no call tells.
     pub(super) fn take_facts(&mut self, facts: &Facts) {
         let address = |bytes: &[u8]| SockAddr::parse(bytes).filter(|it| port(it) != Some(0));
@@ -253,7 +260,10 @@ impl Conversation {
             self.peer = address(&facts.peer);
         }
         let known = self.kernel.get_or_insert_default();
-        known.tcp = facts.tcp.or(known.tcp);
+        // A handshake that has failed leaves nothing behind; how often it was tried is worth keeping.
+        let failed = |tcp: &Tcp| tcp.state() == "CLOSE" && known.tcp.is_some_and(|it| it.connects());
+        known.tcp = facts.tcp.filter(|it| !failed(it)).or(known.tcp);
+        known.buffers = facts.buffers.or(known.buffers);
         known.unread = facts.unread;
         known.unacknowledged = facts.unacknowledged;
     }
@@ -292,8 +302,7 @@ impl Conversation {
         };
         let meaning = match address {
             _ if port(address) == Some(0) => Some(Meaning::KernelPicksPort),
-            SockAddr::Inet { ip, .. } if ip.is_unspecified() => Some(Meaning::EveryAddress),
-            SockAddr::Inet6 { ip, .. } if ip.is_unspecified() => Some(Meaning::EveryAddress),
+            address if is_wildcard(address) => Some(Meaning::EveryAddress),
             SockAddr::Inet { ip, .. } if ip.is_loopback() => Some(Meaning::ThisMachine),
             SockAddr::Inet6 { ip, .. } if ip.is_loopback() => Some(Meaning::ThisMachine),
             _ => None,
@@ -350,6 +359,10 @@ impl Conversation {
             }
             Some(libc::EINPROGRESS | libc::EALREADY) => {
                 self.begin_handshake(event, unset);
+                // On the way to a socket of this machine it is over before the call is.
+                if event.kernel.as_ref().is_some_and(|it| it.is_connected()) {
+                    learned.handshake = self.end_handshake(None, event.end);
+                }
             }
             // The kernel goes on with the handshake when a signal ends connect(2).
             Some(errno) if interrupted(errno) => self.begin_handshake(event, unset),
@@ -396,6 +409,11 @@ impl Conversation {
             Link::Connected
         };
         Some((since, errno))
+    }
+
+    /// The kernel says that the handshake had succeeded by then.
+    pub(super) fn kernel_connected(&mut self, when: Nanos) {
+        self.end_handshake(None, when);
     }
 
     fn carried(&mut self, event: &CallEvent, direction: Direction) -> Learned {
@@ -520,7 +538,11 @@ impl Conversation {
         let mut learned = Learned::default();
         match call.row.number {
             Sysno::getsockname => {
-                if let Some(address) = call.address() {
+                // After a failed handshake the kernel has forgotten all but the port.
+                let known = self.local.as_ref().and_then(port);
+                if let Some(address) = call.address()
+                    && !(is_wildcard(address) && known.is_some() && known == port(address))
+                {
                     self.local = Some(address.clone());
                 }
             }
@@ -606,6 +628,14 @@ fn port(address: &SockAddr) -> Option<u16> {
     match address {
         SockAddr::Inet { port, .. } | SockAddr::Inet6 { port, .. } => Some(*port),
         _ => None,
+    }
+}
+
+fn is_wildcard(address: &SockAddr) -> bool {
+    match address {
+        SockAddr::Inet { ip, .. } => ip.is_unspecified(),
+        SockAddr::Inet6 { ip, .. } => ip.is_unspecified(),
+        _ => false,
     }
 }
 

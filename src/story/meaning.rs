@@ -75,6 +75,8 @@ pub enum Meaning {
         peer: Option<SockAddr>,
         /// How long so far.
         elapsed: Nanos,
+        /// How often a SYN was sent to it, where the kernel was asked.
+        syns: Option<u32>,
     },
     /// Nothing came for as long as the program wished to wait, which was so long.
     TimedOut(Nanos),

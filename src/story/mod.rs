@@ -20,6 +20,7 @@ mod resolution;
 #[cfg(test)]
 pub(crate) mod scene;
 mod silence;
+mod stack;
 mod talks;
 #[cfg(test)]
 mod tests;
@@ -148,6 +149,7 @@ impl Story {
             Event::Call(event) => self.call(event, said),
             Event::Waiting(event) => self.waits(event, said),
             Event::Process(event) => self.process(event, said),
+            Event::Kernel(event) => self.stack(*event, said),
             Event::Notice(notice) => said.push(Told::new(What::Notice(Box::new(notice)), None, 0)),
         }
         self.set_apart(said);

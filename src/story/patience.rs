@@ -13,6 +13,8 @@ use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
 /// After how long something still waited for is said to be: 1, 10 and 60 s.
 const PATIENCE: [Nanos; 3] = [1_000_000_000, 10_000_000_000, 60_000_000_000];
+/// For how long the kernel's word that it has sent a SYN again is awaited, which says more: 300 ms.
+const AGAIN: Nanos = 300_000_000;
 /// From when on a poll that found nothing has waited, rather than looked: 100 ms.
 const POLLED: Nanos = 100_000_000;
 /// The same for a call that failed with EAGAIN, which then had a time limit (SO_RCVTIMEO, SO_SNDTIMEO): 5 ms.
@@ -60,7 +62,9 @@ impl Story {
                 Awaited::Data => conversation.part != Part::Accepted && !conversation.is_listener(),
                 Awaited::Peer | Awaited::Other => false,
             };
-            if waits_for_peer && due(elapsed, reminded) {
+            let connects = event.call.row.role == Role::Connect;
+            let patience = if connects { AGAIN } else { 0 };
+            if waits_for_peer && due(elapsed.saturating_sub(patience), reminded) {
                 let stage = stage(event);
                 let (conversation, who) = (
                     conversation.clone(),
@@ -78,7 +82,7 @@ impl Story {
             };
             let elapsed = now.saturating_sub(since);
             // A connect(2) that blocks is in flight, and was told of above.
-            if peer_due(elapsed, conversation) && connects {
+            if peer_due(elapsed.saturating_sub(AGAIN), conversation) && connects {
                 let who = self.processes.who(pid, tid);
                 said.push(still_waiting(
                     who,
@@ -236,12 +240,12 @@ fn peer_due(elapsed: Nanos, conversation: &mut Rc<Conversation>) -> bool {
 }
 
 /// How many of the times in [`PATIENCE`] have passed.
-fn passed(elapsed: Nanos) -> usize {
+pub(super) fn passed(elapsed: Nanos) -> usize {
     let passed = PATIENCE.iter().take_while(|patience| elapsed >= **patience);
     passed.count()
 }
 
-fn still_waiting(
+pub(super) fn still_waiting(
     who: Who,
     conversation: Rc<Conversation>,
     stage: Option<Stage>,
@@ -249,10 +253,15 @@ fn still_waiting(
     elapsed: Nanos,
 ) -> Told {
     let peer = conversation.peer.clone();
+    let syns = conversation.syns();
     Told {
         conversation: Some(conversation),
         stage,
-        meaning: Some(Meaning::StillWaiting { peer, elapsed }),
+        meaning: Some(Meaning::StillWaiting {
+            peer,
+            elapsed,
+            syns,
+        }),
         importance: Importance::Expected,
         ..Told::new(What::StillWaiting, Some(who), now)
     }

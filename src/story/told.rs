@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::findings::Finding;
 use super::{Conversation, Meaning, Resolution};
+use crate::kernel::Facts;
 use crate::protocol::Message;
 use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
 
@@ -75,6 +76,8 @@ pub enum What {
     Connected,
     /// Such a handshake was found to have failed, with this errno.
     NotConnected(i32),
+    /// The kernel knows something new of a socket between calls: the state before, by its number (include/net/tcp_states.h), and what is.
+    Kernel(u8, Box<Facts>),
     /// A conversation ended, or was left open, without a close(2) of its own.
     Ended(Ending),
     /// A name was asked for, with all questions and answers.

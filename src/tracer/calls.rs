@@ -9,10 +9,9 @@ use super::growth::{sets_filter, tells_addresses};
 use super::inject::Then;
 use super::memory::TraceeMemory;
 use super::procfs;
-use super::start::Asking;
 use super::stopped::{Gone, Stopped};
 use super::tracees::{CallByCall, Doing};
-use crate::kernel::{self, Depth, Facts};
+use crate::kernel::Depth;
 use crate::syscall::{
     self, Call, Data, Effect, Entry, Memory, NoMemory, Origin, Outcome, Raw, Role, Row, add_effects,
 };
@@ -198,7 +197,7 @@ impl Engine {
                 };
                 let table = thread.table;
                 if let Some((fd, socket)) = calling.subject {
-                    calling.kernel = self.ask_kernel(tid, fd, &socket, Depth::End);
+                    calling.kernel = self.ask_kernel(tid, fd, &socket, Depth::End, Role::Close);
                 }
                 let look = |_| Look::Other;
                 self.descriptors
@@ -262,57 +261,6 @@ impl Engine {
             }
             None => self.go_on(stopped, None, value),
         }
-    }
-
-    /// Asks the kernel about the socket of a call that is over, whose thread stands still.
-    fn ask_kernel_after(&mut self, calling: &mut Calling) {
-        let made = match (calling.entry.row.role, calling.outcome) {
-            (Role::Connect, Outcome::Value(_) | Outcome::Error(libc::EINPROGRESS)) => None,
-            (Role::Accept, Outcome::Value(fd)) => i32::try_from(fd).ok(),
-            // Of a port that the kernel picks no call tells.
-            (Role::Listen, Outcome::Value(_)) => None,
-            (Role::Close, _) => return,
-            (Role::Setup | Role::Duplicate | Role::Poll, _) => return,
-            _ if self.config.kernel == Asking::Calls && calling.outcome.value().is_some() => None,
-            _ => return,
-        };
-        let depth = match self.config.kernel {
-            Asking::Calls => Depth::All,
-            Asking::Ends | Asking::Never => Depth::Addresses,
-        };
-        let sockets = &calling.changes.sockets;
-        let wanted = made.or(calling.subject.map(|it| it.0)).or(calling
-            .entry
-            .row
-            .descriptor
-            .map(|at| calling.entry.raw.args[usize::from(at)] as i32));
-        let found = sockets.iter().find(|it| Some(it.0) == wanted).copied();
-        if let Some((fd, socket)) = found {
-            calling.kernel = self.ask_kernel(calling.tid, fd, &socket, depth);
-        }
-    }
-
-    /// Asks the kernel about a socket. A copy of a descriptor may exist only while nobody else who has it can close it, so nothing is
-    /// asked where other threads share the descriptors and run on.
-    fn ask_kernel(&self, tid: i32, fd: i32, socket: &Socket, depth: Depth) -> Option<Box<Facts>> {
-        let (family, kind, _) = socket.kind?;
-        let internet = matches!(family, libc::AF_INET | libc::AF_INET6);
-        if !internet
-            || self.config.kernel == Asking::Never
-            || (depth == Depth::End && kind != libc::SOCK_STREAM)
-        {
-            return None;
-        }
-        let thread = self.tracees.threads.get(&tid)?;
-        let sharers = self
-            .tracees
-            .threads
-            .values()
-            .filter(|it| it.table == thread.table);
-        if thread.pid != tid || sharers.take(2).count() > 1 {
-            return None;
-        }
-        kernel::look(tid, fd, depth).map(Box::new)
     }
 
     /// A thread's call ended with the thread.

@@ -386,6 +386,11 @@ impl Descriptors {
         }
     }
 
+    /// Whether any descriptor of any process leads to the socket.
+    pub fn is_open(&self, id: SocketId) -> bool {
+        self.references.contains_key(&id)
+    }
+
     /// Whether several threads use the table.
     pub fn is_shared(&self, id: TableId) -> bool {
         self.tables.get(&id).is_some_and(|table| table.owners > 1)

@@ -22,6 +22,7 @@ use super::start::{Clock, Config, Trace};
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo, Waited};
 use super::tracees::{CallByCall, Doing, Process, Tracees};
 use super::turns::Turns;
+use super::watch::Watch;
 use crate::syscall::{Entry, NoMemory, Outcome};
 use rustc_hash::FxHashMap;
 
@@ -35,6 +36,7 @@ pub struct Engine {
     pub(super) tracees: Tracees,
     pub(super) descriptors: Descriptors,
     pub(super) outbox: Outbox,
+    pub(super) watch: Watch,
     pub(super) main: i32,
     pub(super) filtered: bool,
     /// How many filters were added to the first one, in all processes.
@@ -130,6 +132,7 @@ impl Engine {
             tracees: Tracees::default(),
             descriptors: Descriptors::default(),
             outbox,
+            watch: Watch::default(),
             main: trace.pid,
             filtered: trace.filtered,
             filters: 0,
@@ -412,6 +415,7 @@ impl Engine {
         }
         self.adopt_orphans();
         self.report_waiting();
+        self.look_around();
         self.stop_with_program();
         if let Some((_, at)) = self.ended
             && at.elapsed() > PATIENCE

@@ -20,8 +20,25 @@ pub enum Event {
     Waiting(Box<CallEvent>),
     /// A process or thread began, became another program, got a signal, stopped or ended.
     Process(ProcessEvent),
+    /// What the kernel knows of a socket has changed between calls.
+    Kernel(Box<KernelEvent>),
     /// Something about the tracing itself that a person should know.
     Notice(Notice),
+}
+
+/// What the kernel said of a socket that nobody made a call on.
+#[derive(Clone, Debug)]
+pub struct KernelEvent {
+    /// The process that has it.
+    pub pid: i32,
+    /// Its thread that made the latest call on it, as far as that is known.
+    pub tid: i32,
+    /// When.
+    pub time: Nanos,
+    /// The socket.
+    pub socket: SocketId,
+    /// What was said.
+    pub facts: Facts,
 }
 
 /// A call, with whose it is, when it was, and what its descriptors are.

@@ -4,6 +4,7 @@
 
 pub mod abi;
 pub mod alarm;
+mod asking;
 mod births;
 mod bundle;
 pub mod calling;
@@ -36,6 +37,7 @@ pub mod stopped;
 mod tracees;
 mod turns;
 mod waiting;
+mod watch;
 
 pub use engine::{Engine, Finished};
 pub use program::{LaunchError, Program};

@@ -5,7 +5,8 @@ use super::engine::{Engine, PATIENCE};
 use super::event::Socket;
 use super::memory::TraceeMemory;
 use super::tracees::Doing;
-use crate::syscall::{Limits, Outcome};
+use super::watch::Watching;
+use crate::syscall::{Limits, Outcome, Role};
 
 /// How many bytes of data are copied while a call blocks: it comes again when it is over.
 const SHOWN: usize = 1 << 20;
@@ -53,7 +54,11 @@ impl Engine {
             });
             if self.wanted(thread.pid, &outline, !sockets.is_empty()) {
                 calling.changes.sockets = sockets;
+                let connects = calling.entry.row.role == Role::Connect;
                 self.outbox.send_waiting(calling);
+                if let (true, Some((_, socket))) = (connects, subject) {
+                    self.watch(tid, &socket, Watching::Handshake);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use rustc_hash::FxHashMap;
 
 use super::{Found, Kind, Severity, place, span};
+use crate::kernel::{Facts, Taken};
 use crate::story::{Importance, Meaning, Stage, Told, What};
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::Nanos;
@@ -47,12 +48,23 @@ const BYTE_ORDER: Kind = Kind {
 const IN_USE: Kind = Kind {
     name: "address-in-use",
     severity: Severity::Error,
-    advice: "Another socket has that port (ss -ltnp says whose), or connections of an earlier run are still in TIME_WAIT, which SO_REUSEADDR, set before bind, lets pass.",
+    advice: "Another socket has that port (ss -ltnp says whose): end that program, or take another port.",
+};
+const TIME_WAIT: Kind = Kind {
+    name: "address-in-time-wait",
+    severity: Severity::Error,
+    advice: "Nobody has the port any more, but connections of an earlier run linger for a minute. SO_REUSEADDR, set before bind, lets that pass.",
 };
 const LISTENS_EVERYWHERE: Kind = Kind {
     name: "listens-everywhere",
     severity: Severity::Note,
     advice: "Whoever reaches any address of this machine reaches it. Bound to 127.0.0.1 it would be for this machine only.",
+};
+
+const QUEUE: Kind = Kind {
+    name: "accept-queue-full",
+    severity: Severity::Warning,
+    advice: "Peers that come while the queue is full get no answer and try again a second later. Accept faster (more threads, no work between accept and accept), or raise the backlog of listen and net.core.somaxconn.",
 };
 
 /// All of that.
@@ -65,6 +77,8 @@ pub const KINDS: &[&Kind] = &[
     &IPV6_FIRST,
     &BYTE_ORDER,
     &IN_USE,
+    &TIME_WAIT,
+    &QUEUE,
     &LISTENS_EVERYWHERE,
 ];
 
@@ -98,7 +112,7 @@ impl Connecting {
                         }
                     }
                     Role::Listen => listens(told, found),
-                    _ => return,
+                    _ => {}
                 }
                 if let Some(errno) = event.call.outcome.errno() {
                     let took = event.end.saturating_sub(event.start);
@@ -106,9 +120,8 @@ impl Connecting {
                         Role::Connect => self.failed(told, errno, took, found),
                         Role::Bind if errno == libc::EADDRINUSE => {
                             let place = event.call.address().map_or_else(String::new, place);
-                            found.add(&IN_USE, place.clone(), told, || {
-                                format!("{place} cannot be bound: it is in use.")
-                            });
+                            let taken = event.kernel.as_ref().and_then(|it| it.taken.as_ref());
+                            in_use(told, &place, taken, found);
                         }
                         _ => {}
                     }
@@ -129,7 +142,13 @@ impl Connecting {
                 // Once it has failed, that is another finding about the same.
                 no_answer(told, elapsed, found);
             }
+            (What::Kernel(_, facts), _) => queue(told, facts, found),
             _ => {}
+        }
+        if let Some(Meaning::Farewell(farewell)) = &told.meaning
+            && let Some(facts) = &farewell.kernel
+        {
+            queue(told, facts, found);
         }
     }
 
@@ -192,17 +211,63 @@ impl Connecting {
     }
 }
 
-fn no_answer(told: &Told, elapsed: Nanos, found: &mut Found) {
-    let Some(peer) = told.conversation.as_ref().and_then(|it| it.peer.as_ref()) else {
+fn in_use(told: &Told, place: &str, taken: Option<&Taken>, found: &mut Found) {
+    let kind = match taken {
+        Some(taken) if taken.lingers() => &TIME_WAIT,
+        _ => &IN_USE,
+    };
+    found.add(kind, place, told, || match taken {
+        Some(taken) if taken.lingers() => {
+            format!("{place} cannot be bound: connections of before are in TIME_WAIT there.")
+        }
+        Some(Taken {
+            pid: Some(pid),
+            process,
+            ..
+        }) => format!("{place} cannot be bound: {process}[{pid}] has it."),
+        _ => format!("{place} cannot be bound: it is in use."),
+    });
+}
+
+/// A listener's queue, as the kernel sees it.
+fn queue(told: &Told, facts: &Facts, found: &mut Found) {
+    let Some(tcp) = facts.tcp.filter(|tcp| tcp.state() == "LISTEN") else {
         return;
     };
-    found.add(&NO_ANSWER, place(peer), told, || {
-        format!(
-            "{} answers nothing at all, for {} so far.",
-            super::peer(told),
-            span(elapsed)
-        )
-    });
+    let drops = facts.buffers.map_or(0, |it| it.drops);
+    let full = tcp.unacked > tcp.sacked;
+    let local = told.conversation.as_ref().and_then(|it| it.local.as_ref());
+    if let (true, Some(local)) = (full || drops > 0, local) {
+        let local = place(local);
+        let mut seen = format!("The queue of {local} is full: {} wait", tcp.unacked);
+        if !full {
+            seen = format!("The queue of {local} was full: there is room for {}", tcp.sacked);
+        }
+        if drops > 0 {
+            seen.push_str(&format!(", {drops} times a peer was turned away"));
+        }
+        seen.push('.');
+        found.revise(&QUEUE, local, told, seen);
+    }
+}
+
+fn no_answer(told: &Told, elapsed: Nanos, found: &mut Found) {
+    let Some(conversation) = &told.conversation else {
+        return;
+    };
+    let Some(peer) = &conversation.peer else {
+        return;
+    };
+    let mut seen = format!(
+        "{} answers nothing at all, for {} so far",
+        super::peer(told),
+        span(elapsed)
+    );
+    if let Some(syns) = conversation.syns() {
+        seen.push_str(&format!(", to {syns} SYNs"));
+    }
+    seen.push('.');
+    found.revise(&NO_ANSWER, place(peer), told, seen);
 }
 
 fn listens(told: &Told, found: &mut Found) {

@@ -1,0 +1,130 @@
+//! Who has the address that a program wanted.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::ffi::OsStrExt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Facts, Monitor};
+
+/// What keeps an address from being taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Taken {
+    /// The state of the socket that has it, by its number in [`STATES`](super::STATES).
+    pub state: u8,
+    /// The process that has that socket, where we can see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// Its name in /proc/PID/comm, its own choice.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub process: String,
+}
+
+/// TIME_WAIT and LISTEN.
+const TIME_WAIT: u8 = 6;
+const LISTEN: u8 = 10;
+
+impl Monitor {
+    /// Who has the address, a struct sockaddr, so that it cannot be bound: a listener rather than others, what lives rather than what
+    /// is in TIME_WAIT. `not` is the inode of whoever asks.
+    pub fn who_has(&self, address: &[u8], protocol: i32, not: u64) -> Option<Taken> {
+        let (ip, port) = end(address)?;
+        let mut found: Option<(u8, u64)> = None;
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let _partial = self.sockets(family, protocol, u32::MAX, |inode, facts: Facts| {
+                let conflicts = end(&facts.local).is_some_and(|(its, at)| {
+                    let everywhere = its.is_unspecified() || ip.is_unspecified();
+                    at == port && (everywhere || its.to_canonical() == ip.to_canonical())
+                });
+                let state = facts.tcp.map_or(TIME_WAIT, |tcp| tcp.state);
+                let rank = |state| match state {
+                    LISTEN => 2,
+                    TIME_WAIT => 0,
+                    _ => 1,
+                };
+                if conflicts
+                    && inode != not
+                    && found.is_none_or(|(before, _)| rank(state) > rank(before))
+                {
+                    found = Some((state, inode));
+                }
+            });
+        }
+        let (state, inode) = found?;
+        let owner = (inode != 0).then(|| owner(inode)).flatten();
+        let (pid, process) = owner.map_or((None, String::new()), |(pid, name)| (Some(pid), name));
+        Some(Taken {
+            state,
+            pid,
+            process,
+        })
+    }
+}
+
+impl Taken {
+    /// Whether nobody has it any more, but for the time that connections of before linger (TIME_WAIT, RFC 9293 section 3.3.2).
+    pub fn lingers(&self) -> bool {
+        self.state == TIME_WAIT
+    }
+
+    /// Whether a listener has it.
+    pub fn listens(&self) -> bool {
+        self.state == LISTEN
+    }
+}
+
+/// Address and port of a struct sockaddr.
+fn end(address: &[u8]) -> Option<(IpAddr, u16)> {
+    let family = u16::from_ne_bytes(*address.first_chunk()?);
+    let port = u16::from_be_bytes(address.get(2..4)?.try_into().ok()?);
+    let ip = match i32::from(family) {
+        libc::AF_INET => Ipv4Addr::from(<[u8; 4]>::try_from(address.get(4..8)?).ok()?).into(),
+        libc::AF_INET6 => Ipv6Addr::from(<[u8; 16]>::try_from(address.get(8..24)?).ok()?).into(),
+        _ => return None,
+    };
+    Some((ip, port))
+}
+
+/// A process that has the socket of that inode, among those that we may look into (proc(5)).
+fn owner(inode: u64) -> Option<(i32, String)> {
+    let link = format!("socket:[{inode}]");
+    let has = |pid: i32| {
+        let all = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+        all.flatten()
+            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .any(|it| it.as_os_str().as_bytes() == link.as_bytes())
+    };
+    let all = fs::read_dir("/proc").ok()?.flatten();
+    let pid = all
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .find(|pid| has(*pid))?;
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let name = String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into_owned();
+    Some((pid, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn a_listener_of_our_own() {
+        let own = std::process::id() as i32;
+        let monitor = Monitor::of(own).expect("a kernel with sock_diag");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port().to_be_bytes();
+        let mut address = (libc::AF_INET as u16).to_ne_bytes().to_vec();
+        address.extend(port);
+        address.extend([0; 12]);
+        let taken = monitor.who_has(&address, libc::IPPROTO_TCP, 0).expect("it is taken");
+        assert!(taken.listens() && !taken.lingers());
+        assert_eq!(taken.pid, Some(own));
+        drop(listener);
+        assert_eq!(monitor.who_has(&address, libc::IPPROTO_TCP, 0), None);
+        assert_eq!(monitor.who_has(&[], libc::IPPROTO_TCP, 0), None);
+    }
+}
