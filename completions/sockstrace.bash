@@ -127,7 +127,7 @@ _sockstrace() {
                     return 0
                     ;;
                 --json-types)
-                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting conversation name finding exit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting kernel conversation name finding exit" -- "${cur}"))
                     return 0
                     ;;
                 --record)

@@ -12,6 +12,8 @@ use super::{Buffers, Facts, Tcp};
 pub enum Depth {
     /// Both addresses.
     Addresses,
+    /// The same and how long it has waited, of a connection that has just been accepted.
+    Accepted,
     /// What a connection came to, at its end.
     End,
     /// All of it.
@@ -36,6 +38,8 @@ pub fn look(pid: i32, fd: i32, depth: Depth) -> Option<Facts> {
     if depth != Depth::Addresses {
         facts.tcp = option::<256>(raw, libc::IPPROTO_TCP, libc::TCP_INFO)
             .and_then(|bytes| Tcp::from_bytes(&bytes));
+    }
+    if matches!(depth, Depth::End | Depth::All) {
         // Of datagrams these tell of the first one only.
         if facts.tcp.is_some() || depth == Depth::All {
             facts.unread = queue(raw, SIOCINQ);

@@ -20,7 +20,7 @@ pub struct Monitor {
 pub type States = u32;
 
 /// LISTEN.
-pub const LISTENING: States = 1 << 10;
+pub const LISTENING: States = 1 << LISTEN;
 /// All states of a connection that has an inode: neither TIME_WAIT nor NEW_SYN_RECV, and not LISTEN.
 pub const CONNECTIONS: States = 0xfff & !(1 << 6) & !LISTENING & !(1 << 0);
 
@@ -42,6 +42,7 @@ const PEER: u16 = 2;
 const SYN_SENT: u8 = 2;
 const SYN_RECV: u8 = 3;
 const CLOSE_WAIT: u8 = 8;
+const LISTEN: u32 = 10;
 const LAST_ACK: u8 = 9;
 const CLOSING: u8 = 11;
 /// The lengths of struct nlmsghdr, struct inet_diag_msg and struct unix_diag_msg.
@@ -119,7 +120,8 @@ impl Monitor {
         ends[40..].fill(0xff);
         let mut found = None;
         let request = request(family, libc::IPPROTO_TCP, u32::MAX, &ends);
-        self.ask(REQUEST, &request, |body| found = inet(body)).ok()?;
+        self.ask(REQUEST, &request, |body| found = inet(body))
+            .ok()?;
         found
     }
 
@@ -209,9 +211,7 @@ fn first(messages: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let len = u32::from_ne_bytes(*messages.first_chunk()?) as usize;
     let kind = u16::from_ne_bytes(messages.get(4..6)?.try_into().ok()?);
     let body = messages.get(HEADER..len)?;
-    let next = messages
-        .get(len.next_multiple_of(4)..)
-        .unwrap_or_default();
+    let next = messages.get(len.next_multiple_of(4)..).unwrap_or_default();
     Some((kind, body, next))
 }
 
@@ -233,7 +233,9 @@ fn inet(body: &[u8]) -> Option<(u64, Facts)> {
         Some(u32::from_ne_bytes(bytes))
     };
     let (family, state) = (*body.first()?, *body.get(1)?);
-    let end = |port: usize, ip: usize| sockaddr(family, body.get(port..port + 2)?, body.get(ip..ip + 16)?);
+    let end = |port: usize, ip: usize| {
+        sockaddr(family, body.get(port..port + 2)?, body.get(ip..ip + 16)?)
+    };
     let (unread, unacknowledged, inode) = (word(56)?, word(60)?, word(68)?);
     let mut facts = Facts {
         local: end(4, 8)?,
@@ -241,7 +243,7 @@ fn inet(body: &[u8]) -> Option<(u64, Facts)> {
         ..Facts::default()
     };
     // Of a listener these count connections, which are in TCP's own facts too.
-    if LISTENING >> state & 1 == 0 {
+    if u32::from(state) != LISTEN {
         let (mut unread, mut unacknowledged) = (unread, unacknowledged);
         match state {
             // Here a SYN counts, and there a FIN that has come, though neither is data (SIOCINQ and SIOCOUTQ leave them out).
@@ -319,7 +321,9 @@ mod tests {
                 listens = facts.tcp;
             }
         };
-        monitor.sockets(libc::AF_INET, 6, LISTENING, &mut look).unwrap();
+        monitor
+            .sockets(libc::AF_INET, 6, LISTENING, &mut look)
+            .unwrap();
         let listens = listens.expect("our listener is among them");
         assert_eq!((listens.state(), listens.unacked), ("LISTEN", 1));
         let (mut server, _) = listener.accept().unwrap();
@@ -327,7 +331,9 @@ mod tests {
         client.peek(&mut [0; 5]).unwrap();
         let mut all = Vec::new();
         monitor
-            .sockets(libc::AF_INET, 6, CONNECTIONS, |inode, facts| all.push((inode, facts)))
+            .sockets(libc::AF_INET, 6, CONNECTIONS, |inode, facts| {
+                all.push((inode, facts))
+            })
             .unwrap();
         let found = all.iter().find(|it| it.0 == inode(&client));
         let (_, facts) = found.expect("our connection is among them");
@@ -335,7 +341,9 @@ mod tests {
         assert!(facts.buffers.is_some_and(|it| it.receive_limit > 0));
         let same = super::super::look(own, client.as_raw_fd(), crate::kernel::Depth::All).unwrap();
         assert_eq!((&facts.local, &facts.peer), (&same.local, &same.peer));
-        let (found, exact) = monitor.connection(&facts.local, &facts.peer).expect("it is there");
+        let (found, exact) = monitor
+            .connection(&facts.local, &facts.peer)
+            .expect("it is there");
         assert_eq!((found, exact.unread), (inode(&client), Some(5)));
         assert_eq!(monitor.connection(&facts.local, &facts.local), None);
     }

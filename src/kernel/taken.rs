@@ -91,7 +91,9 @@ fn end(address: &[u8]) -> Option<(IpAddr, u16)> {
 fn owner(inode: u64) -> Option<(i32, String)> {
     let link = format!("socket:[{inode}]");
     let has = |pid: i32| {
-        let all = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+        let all = fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten();
         all.flatten()
             .filter_map(|entry| fs::read_link(entry.path()).ok())
             .any(|it| it.as_os_str().as_bytes() == link.as_bytes())
@@ -120,7 +122,9 @@ mod tests {
         let mut address = (libc::AF_INET as u16).to_ne_bytes().to_vec();
         address.extend(port);
         address.extend([0; 12]);
-        let taken = monitor.who_has(&address, libc::IPPROTO_TCP, 0).expect("it is taken");
+        let taken = monitor
+            .who_has(&address, libc::IPPROTO_TCP, 0)
+            .expect("it is taken");
         assert!(taken.listens() && !taken.lingers());
         assert_eq!(taken.pid, Some(own));
         drop(listener);

@@ -31,6 +31,9 @@ pub struct Tcp {
     pub unacked: u32,
     /// How many segments count as lost.
     pub lost: u32,
+    /// How long ago the latest data was sent, or the connection made, in ms.
+    #[serde(default)]
+    pub last_data_sent_ms: u32,
     /// How long ago the latest data came in, in ms.
     pub last_data_recv_ms: u32,
     /// The smoothed round-trip time, in µs.
@@ -73,6 +76,7 @@ impl Tcp {
             unacked: word(24),
             sacked: word(28),
             lost: word(32),
+            last_data_sent_ms: word(44),
             last_data_recv_ms: word(52),
             rtt_us: word(68),
             rttvar_us: word(72),

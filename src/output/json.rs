@@ -11,14 +11,14 @@ use super::Output;
 use super::settings::Ends;
 use crate::protocol::Asked;
 use crate::record::{
-    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine,
-    KernelLine, KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd, ServerLine, Writer,
-    inode,
+    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
+    KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, PeerLine, ProcessLine,
+    ProgramEnd, ServerLine, Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
 use crate::story::{
-    By, Conversation, Ending, Farewell, Fate, Finding, Meaning, Part, Resolution, Server, Side,
-    Told, Upshot, What,
+    By, Conversation, Ending, Exchange, Farewell, Fate, Finding, Meaning, Part, Resolution, Server,
+    Side, Told, Upshot, What,
 };
 use crate::syscall::names::socket::{FAMILY, TYPE};
 use crate::syscall::{Arg, Outcome, Value, errno};
@@ -403,6 +403,7 @@ fn meaning(meaning: &Meaning) -> Cow<'static, str> {
         Meaning::Connection { .. } => "connection",
         Meaning::Farewell(_) => "farewell",
         Meaning::OpenElsewhere => "open-elsewhere",
+        Meaning::HandedOn => "handed-on",
         Meaning::SeveralEnded(_) => "several-ended",
         Meaning::WaitsFor(_) => "waits",
         Meaning::StillWaiting { .. } => "still-waiting",
@@ -460,6 +461,18 @@ fn server_line(server: &Server) -> ServerLine<'_> {
     }
 }
 
+fn peer_line(exchange: &Exchange) -> PeerLine<'_> {
+    PeerLine {
+        address: Address::from(&exchange.peer),
+        sent: exchange.out,
+        received: exchange.received,
+        sends: exchange.sends,
+        receives: exchange.receives,
+        first: exchange.first,
+        last: exchange.last,
+    }
+}
+
 fn conversation_line<'a>(
     told: &'a Told,
     conversation: &'a Conversation,
@@ -484,6 +497,7 @@ fn conversation_line<'a>(
         Fate::NeverConnected => ("never-connected", None),
         Fate::Lost(_) => ("lost", None),
         Fate::Unused => ("unused", None),
+        Fate::HandedOn => ("handed-on", None),
         Fate::Open => ("open", None),
     };
     ConversationLine {
@@ -515,6 +529,19 @@ fn conversation_line<'a>(
         connected: conversation.connected,
         first_byte: conversation.first_byte,
         lost_to: conversation.lost_to,
+        other_end: conversation.far,
+        listener: conversation.listener.filter(|it| *it != 0),
+        queued: conversation.queued,
+        backlog: conversation.backlog,
+        processes: &conversation.processes,
+        peers: conversation
+            .exchanges
+            .several()
+            .iter()
+            .map(peer_line)
+            .collect(),
+        peers_more: Some(conversation.exchanges.more()).filter(|it| *it > 0),
+        dropped: kernel.and_then(|it| it.buffers).map(|it| it.drops),
         rtt_us: tcp.map(|it| it.rtt_us).filter(|rtt| *rtt > 0),
         resent_segments: tcp.map(|it| it.total_retrans),
         unread: kernel.and_then(|it| it.unread),

@@ -100,7 +100,7 @@ fn hanging() -> Vec<Step> {
         Step::Tick(900 * MS),
         Step::Tick(1_300 * MS),
         Step::Tick(1_400 * MS),
-        Step::Tick(10_250 * MS),
+        Step::Tick(10_350 * MS),
         Step::Tick(61_000 * MS),
         db().fails(libc::ETIMEDOUT)
             .at(1_200_000, 130_000 * MS)

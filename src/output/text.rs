@@ -31,6 +31,9 @@ use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
 /// How many messages of one call are told one by one.
 const MESSAGES: usize = 3;
 
+/// From when on it is worth saying that a peer had to wait: the kernel counts in steps of up to 10 ms.
+const QUEUED: Nanos = 10_000_000;
+
 /// Writes the story as text, each line by one write.
 pub struct Text<W: Write> {
     out: W,
@@ -371,6 +374,24 @@ impl<W: Write> Text<W> {
             remarks.add(Paint::Dim, |out| {
                 words::rivals(out, rivals, self.escape, self.glyphs)
             });
+        }
+        let accepts =
+            matches!(&told.what, What::Call(event) if event.call.row.role == Role::Accept);
+        if let (true, Some(conversation)) = (connects || accepts, told.conversation.as_deref()) {
+            let glyphs = self.glyphs;
+            if let Some(queued) = conversation.queued.filter(|it| accepts && *it >= QUEUED) {
+                remarks.add(Paint::Dim, |out| {
+                    out.push_str("waited ");
+                    duration(out, queued, glyphs);
+                    out.push_str(" to be accepted");
+                });
+            }
+            if let Some(far) = conversation.far {
+                remarks.add(Paint::Dim, |out| {
+                    out.push_str("the other end is #");
+                    signed(out, far);
+                });
+            }
         }
         for message in told.messages.iter().take(MESSAGES) {
             let paint = match message.failed {

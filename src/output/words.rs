@@ -77,6 +77,7 @@ pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Gly
         }
         Meaning::Farewell(farewell) => return self::farewell(out, farewell, glyphs),
         Meaning::OpenElsewhere => "still open by another descriptor",
+        Meaning::HandedOn => "handed on to another process",
         Meaning::SeveralEnded(count) => {
             decimal(out, *count as u64);
             " sockets end here"
@@ -244,6 +245,7 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
             signed(out, to);
             out.push_str(" was faster");
         }
+        Fate::HandedOn => out.push_str("handed on to another process"),
         Fate::Unused => out.push_str("nothing sent or received"),
     }
     let part = |out: &mut String, words: &str| {
@@ -252,6 +254,11 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
         }
         out.push_str(words);
     };
+    if farewell.peers > 0 {
+        part(out, "with ");
+        decimal(out, farewell.peers as u64);
+        out.push_str(" peers");
+    }
     if let Some(side) = farewell.first {
         let words = match side {
             // Whether the peer had closed too by then, unread, the calls cannot tell.
@@ -274,7 +281,10 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
         (_, None) => {}
     }
     match (farewell.fate, &farewell.kernel) {
-        (Fate::Carried, Some(facts)) => stack(out, facts, glyphs),
+        (Fate::Carried, Some(facts)) => {
+            stack(out, facts, glyphs);
+            dropped(out, facts);
+        }
         (Fate::NeverConnected, Some(Facts { tcp: Some(tcp), .. })) if tcp.connects() => {
             let again = tcp.total_retrans.max(tcp.retransmits.into());
             out.push_str(", SYN sent ");
@@ -329,10 +339,31 @@ pub fn taken(out: &mut String, taken: &Taken, escape: Escape) {
             signed(out, pid.into());
             out.push(']');
         }
-        None if taken.lingers() => return out.push_str("a connection of before is in TIME_WAIT there"),
+        None if taken.lingers() => {
+            return out.push_str("a connection of before is in TIME_WAIT there");
+        }
         None => out.push_str("a process that we cannot see"),
     }
-    out.push_str(if taken.listens() { " listens there" } else { " has it" });
+    out.push_str(if taken.listens() {
+        " listens there"
+    } else {
+        " has it"
+    });
+}
+
+/// `, 3 datagrams dropped for want of room`.
+fn dropped(out: &mut String, facts: &Facts) {
+    let drops = facts.buffers.map_or(0, |it| it.drops);
+    if drops > 0 && facts.tcp.is_none() {
+        out.push_str(", ");
+        decimal(out, drops.into());
+        out.push_str(if drops == 1 {
+            " datagram"
+        } else {
+            " datagrams"
+        });
+        out.push_str(" dropped for want of room");
+    }
 }
 
 /// `ESTABLISHED, rtt 0.3ms, 10 segments may be under way, 5 B to be read`: the kernel's view after a call.
@@ -387,6 +418,7 @@ pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) 
         size(out, unread.into());
         out.push_str(" to be read");
     }
+    dropped(out, facts);
     if let Some(bytes) = facts.unacknowledged.filter(|bytes| *bytes > 0) {
         part(out, "");
         size(out, bytes.into());

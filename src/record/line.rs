@@ -310,6 +310,31 @@ pub struct ConversationLine<'a> {
     /// The conversation that won, where this try for the same name was given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_to: Option<i64>,
+    /// The conversation at its other end, where that is the trace's too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_end: Option<i64>,
+    /// The listener by which it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listener: Option<i64>,
+    /// For how long it waited to be accepted, in ns, where the kernel was asked; it counts in steps of some ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "queued_ns")]
+    pub queued: Option<u64>,
+    /// Of a listener: how many peers may wait, as listen(2) was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<i32>,
+    /// The processes that made calls on it; the first few.
+    #[serde(default, skip_serializing_if = "<[i32]>::is_empty")]
+    pub processes: &'a [i32],
+    /// Whom it talked to, where datagrams went to several addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerLine<'a>>,
+    /// How many datagrams went to or came from others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peers_more: Option<u64>,
+    /// How many packets it has dropped, where the kernel was asked: datagrams, or a listener's peers, that there was no room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u32>,
     /// Bytes sent.
     pub sent: u64,
     /// Bytes received.
@@ -328,11 +353,35 @@ pub struct ConversationLine<'a> {
     /// Who closed first, where the calls prove it: us, peer, or reset (the peer, by a reset).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_first: Option<&'a str>,
-    /// What it came to: carried, listened, lost (another try for the same name won), never-connected, unused or open.
+    /// What it came to: carried, listened, lost (another try for the same name won), never-connected, unused, handed-on (to a process
+    /// that is not traced) or open.
     pub fate: &'a str,
     /// Of a listener: how many peers it let in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<u64>,
+}
+
+/// One of those whom a socket for datagrams talked to.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PeerLine<'a> {
+    /// Its address.
+    #[serde(flatten)]
+    pub address: Address<'a>,
+    /// Bytes sent to it.
+    pub sent: u64,
+    /// Bytes that came from it.
+    pub received: u64,
+    /// Datagrams sent to it.
+    pub sends: u64,
+    /// Datagrams that came from it.
+    pub receives: u64,
+    /// When the first datagram went either way, in ns since the trace began.
+    #[serde(rename = "first_ns")]
+    pub first: u64,
+    /// When the last one did.
+    #[serde(rename = "last_ns")]
+    pub last: u64,
 }
 
 /// A name that a process asked for, with all questions and answers.

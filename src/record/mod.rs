@@ -17,8 +17,8 @@ mod writer;
 pub use bytes::{Bytes, Hex};
 pub use call::{Address, CallLine, CapturedLine, DATA, KernelLine, LIMITS, inode};
 pub use line::{
-    ConversationLine, ExitLine, FindingLine, HeaderLine, KernelMomentLine, Line, MomentLine, NameLine, NoticeLine,
-    ServerLine, TickLine, VERSION,
+    ConversationLine, ExitLine, FindingLine, HeaderLine, KernelMomentLine, Line, MomentLine,
+    NameLine, NoticeLine, PeerLine, ServerLine, TickLine, VERSION,
 };
 pub use message::MessageLine;
 pub use process::{ProcessLine, ProgramEnd};

@@ -6,7 +6,9 @@ use std::{fmt, mem};
 
 use serde::Deserialize;
 
-use super::line::{ExitLine, HeaderLine, KernelMomentLine, NoticeLine, TickLine, ToldLine, VERSION};
+use super::line::{
+    ExitLine, HeaderLine, KernelMomentLine, NoticeLine, TickLine, ToldLine, VERSION,
+};
 use super::message::messages;
 use super::{CallLine, ProcessLine, call};
 use crate::protocol::Message;

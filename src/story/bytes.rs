@@ -2,7 +2,7 @@
 
 use syscalls::Sysno;
 
-use crate::syscall::{Call, Role, Value};
+use crate::syscall::{Call, Role, SockAddr, Value};
 use crate::tracer::event::{CallEvent, Descriptor, SocketId};
 
 /// Which way data goes.
@@ -133,6 +133,38 @@ fn messages(call: &Call, count: u64) -> u64 {
         Some(number(field(item, "msg_len")?)?.min(room))
     });
     lengths.fold(0, u64::saturating_add)
+}
+
+/// Each datagram that a call moved to or from an address, with its length in bytes.
+pub fn each_datagram(event: &CallEvent, mut each: impl FnMut(&SockAddr, u64)) {
+    let call = &event.call;
+    let count = call.outcome.value().unwrap_or(0);
+    let several = matches!(call.row.number, Sysno::sendmmsg | Sysno::recvmmsg);
+    if !several {
+        if let Some(address) = call.address() {
+            each(address, moved(event));
+        }
+        return;
+    }
+    let mut values = call.args.iter().map(|arg| &arg.value);
+    let Some(Value::List { items, .. }) = values.find(|it| matches!(it, Value::List { .. })) else {
+        return;
+    };
+    for item in items.iter().take(usize::try_from(count).unwrap_or(0)) {
+        let name = field(item, "msg_hdr").and_then(|header| field(header, "msg_name"));
+        let len = field(item, "msg_len").and_then(number).unwrap_or(0);
+        if let Some(address) = name.and_then(address_of) {
+            each(address, len);
+        }
+    }
+}
+
+fn address_of(value: &Value) -> Option<&SockAddr> {
+    match value {
+        Value::Address(address) => Some(address),
+        Value::Changed(_, after) => address_of(after),
+        _ => None,
+    }
 }
 
 /// The field of that name.

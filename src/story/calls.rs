@@ -35,6 +35,7 @@ impl Story {
         let timeout = self.timeout(&event, subject);
         self.take_facts(&event, subject);
         let mut learned = self.learn(&event, subject);
+        self.look_for_other_end(&event, subject);
         self.name_peer(&event, subject, &words);
 
         self.race(&event, subject, &learned);
@@ -62,7 +63,10 @@ impl Story {
             learned.meaning = match ended {
                 Some(farewell) => Some(Meaning::Farewell(farewell)),
                 None if rest.len() > 1 => Some(Meaning::SeveralEnded(rest.len())),
-                None => conversation.as_ref().map(|_| Meaning::OpenElsewhere),
+                None => conversation.as_ref().map(|it| match it.passed {
+                    Some(passer) if passer == event.pid => Meaning::HandedOn,
+                    _ => Meaning::OpenElsewhere,
+                }),
             };
         }
         if self.tells_of(Sysno::close) {
@@ -182,7 +186,26 @@ impl Story {
                     && let Some(conversation) = self.conversations.get_mut(socket.id)
                 {
                     conversation.silence.note(event);
+                    conversation.used_by(event.pid);
                 }
+            }
+        }
+        self.pass_on(event, subject);
+    }
+
+    /// Notes the sockets that a message takes to another process.
+    fn pass_on(&mut self, event: &CallEvent, subject: Option<SocketId>) {
+        let sends = event.call.row.role == Role::Send && event.call.outcome.value().is_some();
+        if !sends || event.descriptors.len() < 2 {
+            return;
+        }
+        for (_, descriptor) in &event.descriptors {
+            if let Descriptor::Socket(socket) = descriptor
+                && Some(socket.id) != subject
+                && event.call.row.number != Sysno::splice
+                && let Some(conversation) = self.conversations.open_mut(socket.id)
+            {
+                conversation.passed = Some(event.pid);
             }
         }
     }
@@ -266,6 +289,16 @@ impl Story {
         }
     }
 
+    /// Once it is connected, looks for the other end.
+    fn look_for_other_end(&mut self, event: &CallEvent, subject: Option<SocketId>) {
+        let role = event.call.row.role;
+        let connects = matches!(role, Role::Connect | Role::Accept | Role::Setup);
+        if let (Some(id), true) = (subject, connects) {
+            let other = event.kernel.as_ref().and_then(|it| it.other);
+            self.meet_other_end(id, other);
+        }
+    }
+
     /// Notes by what name the program came to its peer.
     fn name_peer(&mut self, event: &CallEvent, subject: Option<SocketId>, words: &Words) {
         let said = words
@@ -317,18 +350,20 @@ impl Story {
                     .descriptor()
                     .and_then(|fd| bytes::socket_at(event, fd))
                     .filter(|it| *it != id);
+                let mut number = None;
                 let listener = listener.and_then(|it| {
                     let listener = self.conversations.get_mut(it)?;
+                    number = Some(listener.number);
                     listener.part = match listener.part {
                         Part::Listener(count) => Part::Listener(count + 1),
                         _ => Part::Listener(1),
                     };
                     listener.local.clone()
                 });
-                let meaning = self
-                    .conversations
-                    .get_mut(id)
-                    .map(|it| it.accepted_at(listener, event));
+                let meaning = self.conversations.get_mut(id).map(|it| {
+                    it.listener = number;
+                    it.accepted_at(listener, event)
+                });
                 Learned {
                     meaning,
                     ..Learned::default()
@@ -391,10 +426,10 @@ impl Story {
         let closes = event.call.row.role == Role::Close && event.call.row.number == Sysno::close;
         for id in &event.released {
             if closes && Some(*id) == subject {
-                own = self
-                    .conversations
-                    .remove(*id, event.end)
-                    .map(|farewell| farewell.1);
+                if let Some((conversation, farewell)) = self.conversations.remove(*id, event.end) {
+                    self.ends.forget(&conversation);
+                    own = Some(farewell);
+                }
                 self.talks.end(*id);
             } else {
                 others.extend(self.lose(*id, Ending::Call(event.call.name()), event.end, who));

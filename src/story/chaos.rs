@@ -15,7 +15,7 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![12 => call(), 2 => change(), 1 => notice()]
+    prop_oneof![12 => call(), 2 => change(), 1 => notice(), 2 => stack()]
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -233,6 +233,19 @@ fn change() -> impl Strategy<Value = Event> {
                 self::process(pid, pid + thread, time, change)
             },
         )
+}
+
+fn stack() -> impl Strategy<Value = Event> {
+    (0..5u64, time(), any::<u8>(), 0..9u32, address(), address()).prop_map(
+        |(id, (time, _), state, count, local, peer)| {
+            let mut facts = in_state(state, local, peer);
+            if let Some(tcp) = &mut facts.tcp {
+                (tcp.retransmits, tcp.unacked, tcp.rtt_us) = (state % 5, count, count << 20);
+            }
+            facts.other = Some(u64::from(count));
+            kernel(id, time, facts)
+        },
+    )
 }
 
 fn notice() -> impl Strategy<Value = Event> {

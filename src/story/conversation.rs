@@ -4,6 +4,7 @@ use syscalls::Sysno;
 
 use super::apart::Standing;
 use super::bytes::{self, Direction, number};
+use super::exchanges::Exchanges;
 use super::meaning::{Awaited, Farewell, Fate, Meaning, Side};
 use super::names::Name;
 use super::silence::Silence;
@@ -23,8 +24,22 @@ pub struct Conversation {
     pub standing: Standing,
     /// The process that made it, where that was seen.
     pub maker: Option<i32>,
-    /// The socket at the other end, where both ends are the program's.
+    /// The other one that socketpair(2) made with it.
     pub other: Option<SocketId>,
+    /// The socket at the other end of its connection, where that is the trace's too.
+    pub(super) far_end: Option<SocketId>,
+    /// The number of that, once it has one.
+    pub far: Option<i64>,
+    /// The listener by which it came, by its number.
+    pub listener: Option<i64>,
+    /// For how long it waited to be accepted, where the kernel was asked; it counts in steps of some ms.
+    pub queued: Option<Nanos>,
+    /// Of a listener: how many peers may wait, as listen(2) was told.
+    pub backlog: Option<i32>,
+    /// The processes that made calls on it; the first few.
+    pub processes: Vec<i32>,
+    /// The process that passed it on in a message, until another one makes a call on it.
+    pub(super) passed: Option<i32>,
     /// The name by which the program came to its peer.
     pub name: Option<Name>,
     /// The socket.
@@ -35,6 +50,8 @@ pub struct Conversation {
     pub peer: Option<SockAddr>,
     /// What the kernel said of it last.
     pub kernel: Option<Facts>,
+    /// Whom it talked to, where datagrams say so each.
+    pub exchanges: Exchanges,
     /// Bytes sent.
     pub out: u64,
     /// Bytes received.
@@ -134,6 +151,8 @@ pub struct Learned {
     pub handshake: Option<(Nanos, Option<i32>)>,
 }
 
+/// How many of the processes that use it are remembered.
+const PROCESSES: usize = 16;
 /// A call shorter than this was no wait worth a word: 1 ms.
 const WAIT: Nanos = 1_000_000;
 /// The same for an answer and for a handshake: 0.1 ms.
@@ -152,11 +171,19 @@ impl Conversation {
             standing: Standing::Open,
             maker: None,
             other: None,
+            far_end: None,
+            far: None,
+            listener: None,
+            queued: None,
+            backlog: None,
+            processes: Vec::new(),
+            passed: None,
             name: None,
             socket,
             local: None,
             peer: None,
             kernel: None,
+            exchanges: Exchanges::default(),
             out: 0,
             received: 0,
             sends: 0,
@@ -261,11 +288,22 @@ impl Conversation {
         }
         let known = self.kernel.get_or_insert_default();
         // A handshake that has failed leaves nothing behind; how often it was tried is worth keeping.
-        let failed = |tcp: &Tcp| tcp.state() == "CLOSE" && known.tcp.is_some_and(|it| it.connects());
+        let failed =
+            |tcp: &Tcp| tcp.state() == "CLOSE" && known.tcp.is_some_and(|it| it.connects());
         known.tcp = facts.tcp.filter(|it| !failed(it)).or(known.tcp);
         known.buffers = facts.buffers.or(known.buffers);
         known.unread = facts.unread;
         known.unacknowledged = facts.unacknowledged;
+    }
+
+    /// Notes who uses it.
+    pub(super) fn used_by(&mut self, pid: i32) {
+        if self.passed.is_some_and(|passer| passer != pid) {
+            self.passed = None;
+        }
+        if self.processes.len() < PROCESSES && !self.processes.contains(&pid) {
+            self.processes.push(pid);
+        }
     }
 
     /// Takes in a finished call on it. `ready` says whether polling has reported anything to its process since the handshake began.
@@ -285,6 +323,7 @@ impl Conversation {
                 if !matches!(self.part, Part::Listener(_)) {
                     self.part = Part::Listener(0);
                 }
+                self.backlog = Some(call.raw.args[1] as i32);
                 Learned {
                     meaning: Some(Meaning::WaitingForPeers),
                     ..Learned::default()
@@ -447,6 +486,11 @@ impl Conversation {
             && bytes::carries_datagram(call)
             && !(self.deaf && call.outcome.value() == Some(0));
         self.datagrams |= datagram;
+        if datagram {
+            bytes::each_datagram(event, |address, len| {
+                self.exchanges.note(direction, address, len, event.end);
+            });
+        }
         if !matches!(self.link, Link::Connected)
             && let Some(address) = call.address()
         {
@@ -573,6 +617,9 @@ impl Conversation {
         // The kernel knows by which of its addresses the peer came; a listener may be at all of them.
         self.local = self.local.take().or(local);
         self.peer = event.call.address().cloned().or(self.peer.take());
+        let tcp = event.kernel.as_ref().and_then(|it| it.tcp);
+        // Nothing can have been sent yet: the kernel counts from the handshake's end.
+        self.queued = tcp.map(|tcp| Nanos::from(tcp.last_data_sent_ms) * 1_000_000);
         Meaning::Accepted {
             local: self.local.clone(),
             peer: self.peer.clone(),
@@ -582,6 +629,7 @@ impl Conversation {
     /// What is to be said at its end, `open` if that is only the end of the trace.
     pub(super) fn farewell(&mut self, now: Nanos, open: bool) -> Farewell {
         let fate = match self.part {
+            _ if open && self.passed.is_some() => Fate::HandedOn,
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),
             _ if !self.has_carried() && self.link != Link::Connected && self.lost_to.is_some() => {
@@ -603,6 +651,7 @@ impl Conversation {
             first,
             lived,
             fate,
+            peers: self.exchanges.several().len(),
             kernel: self.kernel.clone(),
         }
     }

@@ -71,8 +71,12 @@ impl Conversations {
         conversation.standing = standing;
         match standing {
             Standing::Own => {
-                conversation.number = count + 1;
-                self.count += 1;
+                let (number, far) = (count + 1, conversation.far_end);
+                conversation.number = number;
+                self.count = number;
+                if let Some(far) = far.and_then(|far| self.get_mut(far)) {
+                    far.far = Some(number);
+                }
             }
             Standing::Apart => {
                 conversation.number = -apart - 1;

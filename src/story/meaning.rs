@@ -65,6 +65,8 @@ pub enum Meaning {
     Farewell(Farewell),
     /// close(2) took one descriptor of several.
     OpenElsewhere,
+    /// It is on its way to another process (SCM_RIGHTS), and gone here.
+    HandedOn,
     /// close_range(2) and others: so many conversations ended.
     SeveralEnded(usize),
     /// What a blocked call waits for.
@@ -114,6 +116,8 @@ pub struct Farewell {
     pub lived: Option<Nanos>,
     /// What became of it.
     pub fate: Fate,
+    /// With how many peers it exchanged datagrams, where those were several.
+    pub peers: usize,
     /// What the kernel said of it last.
     pub kernel: Option<Facts>,
 }
@@ -142,6 +146,8 @@ pub enum Fate {
     NeverConnected,
     /// Nothing was done with it.
     Unused,
+    /// Another process, which is not traced, has it now.
+    HandedOn,
     /// It is still open.
     Open,
 }

@@ -10,6 +10,8 @@ mod calls;
 pub(crate) mod chaos;
 mod conversation;
 mod conversations;
+mod ends;
+mod exchanges;
 mod findings;
 mod meaning;
 mod names;
@@ -32,6 +34,7 @@ use rustc_hash::FxHashMap;
 
 pub use apart::Standing;
 pub use conversation::{Conversation, Link, Part, Rival};
+pub use exchanges::{Exchange, Exchanges};
 pub use findings::{Finding, Severity, kinds as finding_kinds};
 pub use meaning::{Awaited, Farewell, Fate, Meaning, Side};
 pub use names::Name;
@@ -48,6 +51,7 @@ use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, Socket
 use apart::Apart;
 use bytes::Direction;
 use conversations::Conversations;
+use ends::Ends;
 use findings::Findings;
 use names::Names;
 use processes::Processes;
@@ -115,6 +119,7 @@ pub struct Story {
     apart: Apart,
     findings: Findings,
     races: Races,
+    ends: Ends,
     /// How many calls were told.
     calls: u64,
     processes: Processes,
@@ -279,6 +284,7 @@ impl Story {
     fn lose(&mut self, id: SocketId, way: Ending, now: Nanos, who: &Who) -> Option<Told> {
         let (conversation, farewell) = self.conversations.remove(id, now)?;
         self.talks.end(id);
+        self.ends.forget(&conversation);
         Some(Told {
             conversation: Some(conversation),
             stage: Some(Stage::Close),

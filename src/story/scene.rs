@@ -4,10 +4,11 @@ use std::net::Ipv4Addr;
 
 use syscalls::Sysno;
 
+use crate::kernel::{Facts, Tcp};
 use crate::syscall::names::{poll, socket};
 use crate::syscall::{Arg, Call, Data, Outcome, Raw, SockAddr, Value, option, table};
 use crate::tracer::event::{
-    CallEvent, Change, Descriptor, Event, Nanos, ProcessEvent, Socket, SocketId, Status,
+    CallEvent, Change, Descriptor, Event, KernelEvent, Nanos, ProcessEvent, Socket, SocketId, Status,
 };
 
 pub const MS: Nanos = 1_000_000;
@@ -107,6 +108,12 @@ impl Act {
         self
     }
 
+    /// The kernel said that of its socket.
+    pub fn knowing(mut self, facts: Facts) -> Self {
+        self.event.kernel = Some(Box::new(facts));
+        self
+    }
+
     /// It is over.
     pub fn done(self) -> Event {
         Event::Call(Box::new(self.event))
@@ -117,6 +124,43 @@ impl Act {
         self.event.call.outcome = Outcome::Unfinished;
         Event::Waiting(Box::new(self.event))
     }
+}
+
+/// What the kernel says of a connection between those addresses, or of a listener, in that state by its number.
+pub fn in_state(state: u8, local: SockAddr, peer: SockAddr) -> Facts {
+    let tcp = Tcp {
+        state,
+        ..Tcp::default()
+    };
+    Facts {
+        local: raw(&local),
+        peer: raw(&peer),
+        tcp: Some(tcp),
+        ..Facts::default()
+    }
+}
+
+/// The struct sockaddr of an IPv4 address.
+fn raw(address: &SockAddr) -> Vec<u8> {
+    let SockAddr::Inet { ip, port } = address else {
+        return Vec::new();
+    };
+    let mut bytes = (libc::AF_INET as u16).to_ne_bytes().to_vec();
+    bytes.extend(port.to_be_bytes());
+    bytes.extend(ip.octets());
+    bytes.extend([0; 8]);
+    bytes
+}
+
+/// The kernel says something of a socket between calls.
+pub fn kernel(id: SocketId, time: Nanos, facts: Facts) -> Event {
+    Event::Kernel(Box::new(KernelEvent {
+        pid: 100,
+        tid: 100,
+        time,
+        socket: id,
+        facts,
+    }))
 }
 
 pub fn data(bytes: &[u8], len: u64) -> Value {

@@ -48,9 +48,8 @@ impl Story {
                 let elapsed = time.saturating_sub(since);
                 conversation.silence.reminded = passed(elapsed).max(conversation.silence.reminded);
                 let conversation = self.conversations.get(socket).cloned();
-                more = conversation.map(|it| {
-                    still_waiting(who.clone(), it, Some(Stage::Connect), time, elapsed)
-                });
+                more = conversation
+                    .map(|it| still_waiting(who.clone(), it, Some(Stage::Connect), time, elapsed));
             }
             // connect(2) blocks, so the call itself is still on its way.
             Link::None if tcp.retransmits > 0 => {
@@ -63,7 +62,13 @@ impl Story {
                     *reminded = passed(elapsed).max(*reminded);
                     let conversation = conversation.clone();
                     let stage = Some(Stage::Connect);
-                    more = Some(still_waiting(who.clone(), conversation, stage, time, elapsed));
+                    more = Some(still_waiting(
+                        who.clone(),
+                        conversation,
+                        stage,
+                        time,
+                        elapsed,
+                    ));
                 }
             }
             _ => {}

@@ -2,6 +2,7 @@
 
 mod finding;
 mod resolving;
+mod stack;
 mod transfers;
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ fn a_conversation_is_remembered_until_its_last_close() {
         first: Some(Side::Us),
         lived: Some(24_030_000),
         fate: Fate::Carried,
+        peers: 0,
         kernel: None,
     };
     assert_eq!(farewells(&told), [(1, expected)]);
@@ -255,7 +257,8 @@ fn what_is_still_waited_for_is_said_thrice() {
     let still = |seconds: u64| {
         Some(Meaning::StillWaiting {
             peer: Some(web.clone()),
-            elapsed: seconds * 1000 * MS,
+            elapsed: (seconds * 1000 + 300) * MS,
+            syns: None,
         })
     };
     assert_eq!(said, [still(1), still(10), still(60)]);

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A socket address as the call gave it. Every length from 0 to 65,535 is possible; what is too short for its family is `Other`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SockAddr {
     /// ip(7).
     Inet {

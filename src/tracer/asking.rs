@@ -44,6 +44,7 @@ impl Engine {
         if tells {
             let depth = match self.config.kernel {
                 Asking::Calls => Depth::All,
+                Asking::Ends | Asking::Never if role == Role::Accept => Depth::Accepted,
                 Asking::Ends | Asking::Never => Depth::Addresses,
             };
             calling.kernel = self.ask_kernel(calling.tid, fd, &socket, depth, role);
@@ -55,9 +56,7 @@ impl Engine {
                 self.watch(calling.tid, &socket, Watching::Handshake)
             }
             (Role::Listen, Outcome::Value(_)) => self.watch(calling.tid, &socket, Watching::Queue),
-            (Role::Connect | Role::Accept, _)
-                if tells && self.config.kernel == Asking::Calls =>
-            {
+            (Role::Connect | Role::Accept, _) if tells && self.config.kernel == Asking::Calls => {
                 self.watch(calling.tid, &socket, Watching::States)
             }
             _ => {}
@@ -82,7 +81,7 @@ impl Engine {
         }
         match (family, depth) {
             (libc::AF_INET | libc::AF_INET6, _) => {}
-            (libc::AF_UNIX, Depth::Addresses | Depth::All) if kind != libc::SOCK_DGRAM => {
+            (libc::AF_UNIX, Depth::Accepted | Depth::All) if kind != libc::SOCK_DGRAM => {
                 return self.ask_for_other_end(tid, socket).map(Box::new);
             }
             _ => return None,
@@ -103,7 +102,7 @@ impl Engine {
             return facts.map(Box::new);
         }
         match depth {
-            Depth::Addresses => self.ask_monitor_now(tid, socket),
+            Depth::Addresses | Depth::Accepted => self.ask_monitor_now(tid, socket),
             Depth::End => self.ask_monitor_again(tid, socket.id),
             Depth::All => self
                 .ask_monitor_again(tid, socket.id)

@@ -99,11 +99,12 @@ impl Watch {
             let states = if listens { LISTENING } else { CONNECTIONS };
             if let Some(monitor) = self.monitor(namespace, pid) {
                 // What was said before it failed is true.
-                let _partial = monitor.sockets(family, libc::IPPROTO_TCP, states, |inode, facts| {
-                    if wanted.binary_search_by_key(&inode, |it| it.0).is_ok() {
-                        found.insert(inode, facts);
-                    }
-                });
+                let _partial =
+                    monitor.sockets(family, libc::IPPROTO_TCP, states, |inode, facts| {
+                        if wanted.binary_search_by_key(&inode, |it| it.0).is_ok() {
+                            found.insert(inode, facts);
+                        }
+                    });
             }
         }
         found
@@ -362,6 +363,10 @@ const SYN_SENT: u8 = 2;
 fn is_tcp(socket: &Socket) -> bool {
     matches!(
         socket.kind,
-        Some((libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP))
+        Some((
+            libc::AF_INET | libc::AF_INET6,
+            libc::SOCK_STREAM,
+            0 | libc::IPPROTO_TCP
+        ))
     )
 }

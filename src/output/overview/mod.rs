@@ -18,6 +18,7 @@ use super::escape::Escape;
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 use super::settings::Settings;
 use crate::protocol::{Detail, Kind, Message};
+use crate::story::bytes::{Direction, direction, moved};
 use crate::story::{
     Conversation, Farewell, Fate, Importance, Link, Meaning, Part, Stage, Told, What,
 };
@@ -73,6 +74,8 @@ struct Row {
     answers: Spread,
     errno: Option<i32>,
     waiting: VecDeque<(u64, String, Nanos)>,
+    /// When the request that was answered last had been asked.
+    answered: Option<Nanos>,
 }
 
 /// Sums over several conversations.
@@ -94,6 +97,12 @@ struct Sum {
 #[derive(Clone, Debug)]
 struct Request {
     took: Nanos,
+    /// When it was asked.
+    since: Nanos,
+    /// How long its answer lay in the receive buffer at least, where the kernel was asked.
+    buffered: Nanos,
+    /// How many bytes went by until the next request.
+    size: u64,
     text: String,
     answer: String,
     of: String,
@@ -181,6 +190,14 @@ impl<W: Write> Overview<W> {
                 }
             }
         }
+        let queued = conversation.queued.filter(|it| *it > 0);
+        if let (Some(Stage::Accept), Some(listener), Some(queued)) =
+            (told.stage, conversation.listener, queued)
+            && let Some(listener) = self.open.get_mut(&listener)
+        {
+            listener.waits.add(queued);
+        }
+        let row = self.open.entry(conversation.number).or_default();
         if told.stage == Some(Stage::Send)
             && let (What::Call(event), Some(_)) = (&told.what, told.took)
         {
@@ -193,10 +210,22 @@ impl<W: Write> Overview<W> {
                     number: conversation.number,
                     of: page::server(conversation, self.escape),
                     ours: asked,
+                    buffered: buffered(told),
                     ..request
                 };
+                row.answered = Some(request.since);
                 keep(&mut self.requests, request, |it| it.took);
             }
+        }
+        let answers = if asked { Direction::Out } else { Direction::In };
+        if let (What::Call(event), Some(since)) = (&told.what, row.answered)
+            && direction(event) == Some(answers)
+            && let Some(request) = self
+                .requests
+                .iter_mut()
+                .find(|it| (it.number, it.since) == (conversation.number, since))
+        {
+            request.size += moved(event);
         }
         if told.messages.iter().any(|it| it.detail == Detail::Secured)
             && let (Some(tls), Some(since)) = (row.tls, row.tls_since.take())
@@ -251,6 +280,7 @@ impl Row {
                 if message.protocol == "TLS" {
                     self.tls_since.get_or_insert(now);
                 }
+                self.answered = None;
                 if self.waiting.len() < WAITING {
                     let text = format!("{} {}", message.protocol, message.text);
                     self.waiting.push_back((key, text, now));
@@ -262,6 +292,9 @@ impl Row {
                 let (_, text, since) = self.waiting.remove(at)?;
                 Some(Request {
                     took: now.saturating_sub(since),
+                    since,
+                    buffered: 0,
+                    size: 0,
                     text,
                     answer: message.text.clone(),
                     of: String::new(),
@@ -316,6 +349,19 @@ impl Sum {
         self.waits.join(&row.answers);
         self.failed += u64::from(row.failed());
         self.open += u64::from(farewell.fate == Fate::Open);
+    }
+}
+
+/// How long what a call received had lain in the receive buffer, at least.
+fn buffered(told: &Told) -> Nanos {
+    let What::Call(event) = &told.what else {
+        return 0;
+    };
+    let tcp = event.kernel.as_ref().and_then(|it| it.tcp);
+    let receives = direction(event) == Some(Direction::In);
+    match tcp.filter(|_| receives) {
+        Some(tcp) => Nanos::from(tcp.last_data_recv_ms) * 1_000_000,
+        None => 0,
     }
 }
 

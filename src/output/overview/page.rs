@@ -12,7 +12,7 @@ use crate::output::grammar::errno_name;
 use crate::output::layout::{Layout, Paint, Spans, columns};
 use crate::output::time::{duration, size};
 use crate::output::words;
-use crate::story::{Conversation, Fate, Part, Side};
+use crate::story::{Conversation, Exchange, Fate, Part, Side};
 use crate::tracer::event::Nanos;
 
 /// How many conversations are shown one by one.
@@ -21,6 +21,8 @@ const SHOWN: usize = 12;
 const PEERS: usize = 10;
 /// How many that failed, beside sums.
 const FAILED: usize = 5;
+/// How many peers of one socket for datagrams.
+const EXCHANGES: usize = 5;
 /// A longer text of a request is cut there.
 const REQUEST: usize = 60;
 /// The widest bar of a share, in columns.
@@ -98,9 +100,30 @@ impl Page {
     fn conversations(&self, out: &mut String, rows: &[Row], several: bool) {
         let rows: Vec<_> = rows
             .iter()
-            .filter_map(|row| self.row(row, several))
+            .flat_map(|row| self.rows(row, several))
             .collect();
         self.table(out, &CONVERSATIONS, &rows);
+    }
+
+    /// The row of a conversation, and below it those of its peers where datagrams went to several.
+    fn rows(&self, row: &Row, several: bool) -> Vec<Vec<Cell>> {
+        let mut rows: Vec<_> = self.row(row, several).into_iter().collect();
+        if let Some(conversation) = row.conversation.as_deref() {
+            let exchanges = conversation.exchanges.several();
+            let exchanges = exchanges.iter().take(EXCHANGES);
+            rows.extend(exchanges.map(|exchange| self.exchange(exchange)));
+        }
+        rows
+    }
+
+    fn exchange(&self, exchange: &Exchange) -> Vec<Cell> {
+        let mut ends = format!("  {} ", self.glyphs.to);
+        address::write(&mut ends, &exchange.peer, self.escape);
+        let mut cells = vec![Cell::default(); CONVERSATIONS.len()];
+        cells[2] = Cell::painted(ends, Paint::Dim);
+        cells[7] = Cell::new(self.size(exchange.out));
+        cells[8] = Cell::new(self.size(exchange.received));
+        cells
     }
 
     fn row(&self, row: &Row, several: bool) -> Option<Vec<Cell>> {
@@ -282,15 +305,15 @@ impl Page {
         if overview.answered < 4 {
             return;
         }
-        let heading: [Column; 4] = [
-            ("slowest of", true),
+        let heading: [Column; 6] = [
+            ("slowest", true),
+            ("in the buffer", true),
+            ("size", true),
             ("request", false),
             ("answer", false),
             ("by", false),
         ];
-        let mut heading = heading;
         let title = format!("slowest of {}", overview.answered);
-        heading[0].0 = "slowest";
         let rows = overview
             .requests
             .iter()
@@ -314,6 +337,11 @@ impl Page {
         };
         vec![
             Cell::new(self.duration(request.took)),
+            Cell::new(match request.buffered {
+                0 => String::new(),
+                buffered => self.duration(buffered),
+            }),
+            Cell::new(self.size(request.size)),
             Cell::new(self.cut(&request.text)),
             Cell::painted(self.cut(&request.answer), paint),
             Cell::painted(format!("#{number} {by}"), Paint::Conversation(number)),
@@ -435,6 +463,9 @@ impl Page {
             text.push(' ');
             text.push_str(&escape.name(name.text.as_bytes()));
         }
+        if let Some(far) = conversation.far {
+            text.push_str(&format!(" = #{far}"));
+        }
         if text.is_empty() {
             text.push_str("with nobody known");
         }
@@ -456,6 +487,7 @@ impl Page {
             }
             (Fate::Lost(to), _) => format!("given up: #{to} was faster"),
             (Fate::Open, _) => "left open".into(),
+            (Fate::HandedOn, _) => "handed on".into(),
             (Fate::Listened(1), _) => "let 1 peer in".into(),
             (Fate::Listened(count), _) => format!("let {count} peers in"),
             (_, Some(Side::Us)) => "closed by us".into(),

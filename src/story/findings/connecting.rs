@@ -61,6 +61,11 @@ const LISTENS_EVERYWHERE: Kind = Kind {
     advice: "Whoever reaches any address of this machine reaches it. Bound to 127.0.0.1 it would be for this machine only.",
 };
 
+const SLOW_ACCEPT: Kind = Kind {
+    name: "slow-accept",
+    severity: Severity::Warning,
+    advice: "The connection was there, and its peer may have asked already, before the program took it: what it did meanwhile belongs behind accept, or into another thread.",
+};
 const QUEUE: Kind = Kind {
     name: "accept-queue-full",
     severity: Severity::Warning,
@@ -79,6 +84,7 @@ pub const KINDS: &[&Kind] = &[
     &IN_USE,
     &TIME_WAIT,
     &QUEUE,
+    &SLOW_ACCEPT,
     &LISTENS_EVERYWHERE,
 ];
 
@@ -88,6 +94,8 @@ const PORTS: [u16; 22] = [
     8080, 8443, 27017,
 ];
 
+/// For how long a peer may wait to be accepted: 200 ms.
+const QUEUED: Nanos = 200_000_000;
 /// How many failed tries are remembered.
 const TRIES: usize = 256;
 /// What a try of IPv6 costs at least to be worth a word: 50 ms.
@@ -112,6 +120,7 @@ impl Connecting {
                         }
                     }
                     Role::Listen => listens(told, found),
+                    Role::Accept => accepts(told, found),
                     _ => {}
                 }
                 if let Some(errno) = event.call.outcome.errno() {
@@ -211,6 +220,23 @@ impl Connecting {
     }
 }
 
+fn accepts(told: &Told, found: &mut Found) {
+    let Some(conversation) = &told.conversation else {
+        return;
+    };
+    let queued = conversation.queued.unwrap_or(0);
+    if let (QUEUED.., Some(local)) = (queued, &conversation.local) {
+        found.add(&SLOW_ACCEPT, place(local), told, || {
+            format!(
+                "{} waited {} to be accepted by {}.",
+                super::peer(told),
+                span(queued),
+                place(local)
+            )
+        });
+    }
+}
+
 fn in_use(told: &Told, place: &str, taken: Option<&Taken>, found: &mut Found) {
     let kind = match taken {
         Some(taken) if taken.lingers() => &TIME_WAIT,
@@ -241,7 +267,10 @@ fn queue(told: &Told, facts: &Facts, found: &mut Found) {
         let local = place(local);
         let mut seen = format!("The queue of {local} is full: {} wait", tcp.unacked);
         if !full {
-            seen = format!("The queue of {local} was full: there is room for {}", tcp.sacked);
+            seen = format!(
+                "The queue of {local} was full: there is room for {}",
+                tcp.sacked
+            );
         }
         if drops > 0 {
             seen.push_str(&format!(", {drops} times a peer was turned away"));

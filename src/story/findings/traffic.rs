@@ -37,8 +37,21 @@ const SLOW_ANSWER: Kind = Kind {
     advice: "Others of the same kind were answered much faster: look at the server's side of this one.",
 };
 
+const DROPPED: Kind = Kind {
+    name: "datagrams-dropped",
+    severity: Severity::Warning,
+    advice: "They came faster than the program took them, and the receive buffer was full: receive more often or more at once (recvmmsg), or enlarge it (SO_RCVBUF, net.core.rmem_max).",
+};
+
 /// All of that.
-pub const KINDS: &[&Kind] = &[&NAGLE, &TINY, &SPINNING, &NO_TIMEOUT, &SLOW_ANSWER];
+pub const KINDS: &[&Kind] = &[
+    &DROPPED,
+    &NAGLE,
+    &TINY,
+    &SPINNING,
+    &NO_TIMEOUT,
+    &SLOW_ANSWER,
+];
 
 /// Where Nagle's algorithm and delayed acknowledgements meet (RFC 1122 section 4.2.3.2; Linux waits 40 ms).
 const DELAYED: std::ops::Range<Nanos> = 35_000_000..60_000_000;
@@ -77,6 +90,25 @@ struct Flow {
     answers: VecDeque<Nanos>,
 }
 
+/// What a socket for datagrams had no room for.
+fn dropped(told: &Told, conversation: &Conversation, found: &mut Found) {
+    let buffers = conversation.kernel.as_ref().and_then(|it| it.buffers);
+    let drops = buffers.map_or(0, |it| it.drops);
+    if drops > 0 && conversation.is_datagram() {
+        let local = conversation
+            .local
+            .as_ref()
+            .map_or_else(String::new, super::place);
+        found.add(&DROPPED, local.clone(), told, || {
+            let datagrams = if drops == 1 { "datagram" } else { "datagrams" };
+            match local.is_empty() {
+                true => format!("{drops} {datagrams} were dropped."),
+                false => format!("{drops} {datagrams} to {local} were dropped."),
+            }
+        });
+    }
+}
+
 impl Traffic {
     /// Takes in what is told.
     pub fn see(&mut self, told: &Told, found: &mut Found) {
@@ -94,6 +126,7 @@ impl Traffic {
             (&told.meaning, &told.conversation)
         {
             self.ends(told, conversation.number, found);
+            dropped(told, conversation, found);
         }
     }
 

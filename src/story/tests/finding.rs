@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::stack;
 use super::resolving::{answers, asks, resolver};
 use super::*;
 use crate::story::finding_kinds;
@@ -97,7 +98,8 @@ fn get(times: usize, answer: impl Fn(usize) -> u64) -> Vec<Act> {
     acts
 }
 
-type Programs = (&'static str, Vec<Event>, Vec<Event>, Vec<u64>);
+/// A finding's programs.
+pub type Programs = (&'static str, Vec<Event>, Vec<Event>, Vec<u64>);
 
 /// The name, a program that provokes it, one that nearly does, and when the story is asked what is waited for.
 fn programs() -> Vec<Programs> {
@@ -411,7 +413,7 @@ fn programs() -> Vec<Programs> {
         events
     };
     let none = Vec::new;
-    vec![
+    let mut all = vec![
         (
             "connect-refused",
             refuse(libc::ECONNREFUSED),
@@ -528,7 +530,9 @@ fn programs() -> Vec<Programs> {
             none(),
         ),
         ("tls-alert", alert(40), alert(0), none()),
-    ]
+    ];
+    all.extend(stack::findings());
+    all
 }
 
 fn none_acts() -> Vec<Act> {
