@@ -8,7 +8,8 @@ use crate::kernel::{Facts, Tcp};
 use crate::syscall::names::{poll, socket};
 use crate::syscall::{Arg, Call, Data, Outcome, Raw, SockAddr, Value, option, table};
 use crate::tracer::event::{
-    CallEvent, Change, Descriptor, Event, KernelEvent, Nanos, ProcessEvent, Socket, SocketId, Status,
+    CallEvent, Change, Descriptor, Event, KernelEvent, Nanos, ProcessEvent, Socket, SocketId,
+    Status,
 };
 
 pub const MS: Nanos = 1_000_000;

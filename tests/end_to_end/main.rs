@@ -22,6 +22,7 @@ mod recorder;
 mod screens;
 mod servers;
 mod signals;
+mod stack;
 mod surroundings;
 mod terminal;
 mod told;

@@ -333,30 +333,3 @@ fn of_tls_the_handshake_is_understood() {
         server.wait().expect("its status");
     }
 }
-
-#[test]
-fn a_peer_that_answers_nothing_is_said_to_while_it_is_waited_for() {
-    // Whoever has more guests waiting than it wants lets further ones knock in vain.
-    let crowd = "import socket
-full = socket.socket(); full.bind(('127.0.0.1', 0)); full.listen(0)
-guests = [socket.socket() for _ in range(4)]
-for guest in guests:
-    guest.setblocking(False); guest.connect_ex(full.getsockname())
-late = socket.socket(); late.settimeout(1.3)
-try: late.connect(full.getsockname())
-except OSError: pass
-late.close()";
-    let trace = told(&["--overview", "--engine", "stop"], crowd);
-    for words in [
-        "still waiting for 127.0.0.1:",
-        "finding  connect-no-answer  ",
-        ", SYN sent 2 times",
-    ] {
-        assert!(trace.contains(words), "no {words}: {trace}");
-    }
-    let time = trace.lines().find(|line| line.contains(" in all "));
-    assert!(
-        time.is_some_and(|line| line.contains("connect 1.")),
-        "{trace}"
-    );
-}

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::stack;
 use super::resolving::{answers, asks, resolver};
+use super::stack;
 use super::*;
 use crate::story::finding_kinds;
 use crate::syscall::Data;

@@ -202,7 +202,9 @@ fn a_socket_that_is_passed_on_lives_with_another() {
         let mut told: Vec<_> = events.into_iter().flat_map(|it| story.tell(it)).collect();
         told.extend(story.end(9 * MS));
         let closes = told.iter().filter(|it| it.stage == Some(Stage::Close));
-        closes.filter_map(|it| it.meaning.clone()).collect::<Vec<_>>()
+        closes
+            .filter_map(|it| it.meaning.clone())
+            .collect::<Vec<_>>()
     };
     let begin = vec![makes(3, 1).done(), makes(4, 2).done(), passed.done()];
     let mut gone = begin.clone();
@@ -270,9 +272,19 @@ pub fn findings() -> Vec<Programs> {
         ]
     };
     vec![
-        ("accept-queue-full", listening(true), listening(false), vec![]),
+        (
+            "accept-queue-full",
+            listening(true),
+            listening(false),
+            vec![],
+        ),
         ("slow-accept", accepted(300), accepted(30), vec![]),
-        ("address-in-time-wait", taken(TIME_WAIT), taken(LISTEN), vec![]),
+        (
+            "address-in-time-wait",
+            taken(TIME_WAIT),
+            taken(LISTEN),
+            vec![],
+        ),
         ("datagrams-dropped", dropped(3), dropped(0), vec![]),
     ]
 }
