@@ -20,11 +20,14 @@ pub fn process(
     let begins = settings.verbose && !settings.quiet.beginnings;
     let ends = !settings.quiet.endings;
     match &event.change {
-        Change::Started { parent, .. } if begins => Some(match parent {
-            _ if event.pid != event.tid => format!("+++ thread {} begins +++", event.tid),
-            Some(parent) => format!("+++ begins, started by {parent} +++"),
-            None => "+++ begins +++".into(),
-        }),
+        Change::Started { parent, own, .. } if begins => {
+            let itself = own.map_or_else(String::new, |own| format!(", process {own} to itself"));
+            Some(match parent {
+                _ if event.pid != event.tid => format!("+++ thread {} begins +++", event.tid),
+                Some(parent) => format!("+++ begins, started by {parent}{itself} +++"),
+                None => format!("+++ begins{itself} +++"),
+            })
+        }
         Change::Executed { path, former, .. } if begins => {
             let former = former.filter(|_| !settings.quiet.thread_execve);
             let former = former.map(|former| format!(", called by its thread {former}"));

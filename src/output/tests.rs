@@ -151,6 +151,7 @@ fn several() -> Vec<Step> {
     let thread = Change::Started {
         parent: Some(201),
         name: "fetch".into(),
+        own: None,
     };
     let answer = || recvfrom(5, b"late", 4, 4096).on(5, 8).by(201, 202);
     vec![

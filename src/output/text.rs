@@ -558,6 +558,11 @@ impl<W: Write> Text<W> {
             What::Runs(whom) => {
                 let mut text = String::from("runs ");
                 self.label(&mut text, whom);
+                if let Some(own) = whom.own {
+                    text.push_str(", process ");
+                    signed(&mut text, own.into());
+                    text.push_str(" to itself");
+                }
                 self.aside(out, told, &text, Paint::Dim, None);
             }
             What::Process(event) => self.process(out, told, event),

@@ -31,6 +31,9 @@ pub struct ProcessLine<'a> {
     /// started, executed: its name (comm).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,
+    /// started: the number by which it knows itself, where its PID namespace is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_pid: Option<i32>,
     /// executed: the program's file, where its name is UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<Cow<'a, str>>,
@@ -75,8 +78,9 @@ impl<'a> From<&'a ProcessEvent> for ProcessLine<'a> {
             ..Self::default()
         };
         let word = match &event.change {
-            Change::Started { parent, name } => {
+            Change::Started { parent, name, own } => {
                 (line.parent, line.name) = (*parent, Some(name.into()));
+                line.own_pid = *own;
                 "started"
             }
             Change::Executed {
@@ -181,6 +185,7 @@ impl ProcessLine<'_> {
             "started" => Change::Started {
                 parent: self.parent,
                 name,
+                own: self.own_pid,
             },
             "executed" => {
                 let bytes = match (self.path, self.path_base64) {

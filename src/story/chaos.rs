@@ -203,6 +203,7 @@ fn change() -> impl Strategy<Value = Event> {
                     0 => Change::Started {
                         parent: (thread > 0).then_some(100),
                         name,
+                        own: (thread > 1).then_some(1),
                     },
                     1 => Change::Executed {
                         name,

@@ -226,8 +226,9 @@ impl Story {
         let mut importance = Importance::Ordinary;
         let mut lost: (&[SocketId], Ending) = (&[], Ending::Exit);
         match &event.change {
-            Change::Started { parent, name } => {
+            Change::Started { parent, name, own } => {
                 self.processes.started(pid, tid, *parent, name);
+                self.processes.knows_itself_as(pid, *own);
                 if let (true, Some(parent)) = (pid == tid, parent) {
                     self.shares(self.processes.of(*parent), said);
                 }

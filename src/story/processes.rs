@@ -22,6 +22,8 @@ pub struct Processes {
 #[derive(Debug)]
 struct Process {
     name: Rc<str>,
+    /// The number by which it knows itself, where that is another one.
+    own: Option<i32>,
     parent: Option<Who>,
     /// Who started it, and when it became another program; until that is told.
     news: Option<(Who, Nanos)>,
@@ -47,11 +49,19 @@ impl Processes {
             pid,
             Process {
                 name: name.into(),
+                own: None,
                 parent,
                 news: None,
                 ready: None,
             },
         );
+    }
+
+    /// In its own PID namespace it has another number.
+    pub fn knows_itself_as(&mut self, pid: i32, own: Option<i32>) {
+        if let (Some(own), Some(process)) = (own, self.processes.get_mut(&pid)) {
+            process.own = Some(own);
+        }
     }
 
     /// A process became another program; all its other threads are gone.
@@ -89,11 +99,13 @@ impl Processes {
 
     /// Who that is.
     pub fn who(&self, pid: i32, tid: i32) -> Who {
-        let name = self
-            .processes
-            .get(&pid)
-            .map_or_else(|| "".into(), |process| process.name.clone());
-        Who { pid, tid, name }
+        let process = self.processes.get(&pid);
+        Who {
+            pid,
+            tid,
+            own: process.and_then(|process| process.own),
+            name: process.map_or_else(|| "".into(), |process| process.name.clone()),
+        }
     }
 
     /// Whether it is the program itself, none of its descendants.
@@ -137,6 +149,7 @@ impl Processes {
     fn process(&mut self, pid: i32) -> &mut Process {
         self.processes.entry(pid).or_insert_with(|| Process {
             name: "".into(),
+            own: None,
             parent: None,
             news: None,
             ready: None,

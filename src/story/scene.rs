@@ -352,6 +352,7 @@ pub fn started(pid: i32, parent: Option<i32>, name: &str, time: Nanos) -> Event 
         Change::Started {
             parent,
             name: name.into(),
+            own: None,
         },
     )
 }

@@ -114,6 +114,8 @@ pub struct Who {
     pub pid: i32,
     /// The thread.
     pub tid: i32,
+    /// The number by which the process knows itself, where its PID namespace is not ours.
+    pub own: Option<i32>,
     /// The process's name in /proc/PID/comm, the tracee's own choice and thus not safe to print; empty where nobody has said it.
     pub name: Rc<str>,
 }

@@ -177,7 +177,12 @@ impl Engine {
         if let Some(thread) = self.tracees.threads.get_mut(&pid) {
             thread.begun = true;
         }
-        self.tell(pid, pid, Change::Started { parent: None, name }, None);
+        let started = Change::Started {
+            parent: None,
+            name,
+            own: procfs::foreign_number(pid),
+        };
+        self.tell(pid, pid, started, None);
         if let Some(entry) = execve {
             let mut calling = Box::new(Calling::new(entry));
             (calling.pid, calling.tid) = (pid, pid);

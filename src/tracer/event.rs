@@ -118,6 +118,8 @@ pub enum Change {
         parent: Option<i32>,
         /// Its name in /proc/PID/comm, for labels.
         name: String,
+        /// The number by which it knows itself, where its PID namespace is not ours (pid_namespaces(7)).
+        own: Option<i32>,
     },
     /// It became another program by execve; all its other threads are gone, its descriptors marked close-on-exec are closed.
     Executed {

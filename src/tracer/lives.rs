@@ -114,6 +114,7 @@ impl Engine {
             Change::Started {
                 parent: Some(parent),
                 name,
+                own: procfs::foreign_number(pid),
             },
             held,
         );
@@ -195,7 +196,13 @@ impl Engine {
                 let mut process = Process::named(name.clone(), hidden, self.start.clone(), space);
                 process.call_by_call = CallByCall::ForGood;
                 self.tracees.add(tid, pid, table, || process);
-                self.tell(pid, tid, Change::Started { parent: None, name }, None);
+                let own = procfs::foreign_number(pid);
+                let started = Change::Started {
+                    parent: None,
+                    name,
+                    own,
+                };
+                self.tell(pid, tid, started, None);
             }
             let _gone: Result<(), Gone> = self.stopped(stopped, stop);
         }

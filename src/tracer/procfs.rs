@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 
@@ -133,6 +134,15 @@ pub fn own_number(pid: i32) -> Option<i32> {
         .last()?
         .parse()
         .ok()
+}
+
+/// The same where that namespace is not ours.
+pub fn foreign_number(pid: i32) -> Option<i32> {
+    let of = |pid: &str| Some(fs::metadata(format!("/proc/{pid}/ns/pid")).ok()?.ino());
+    match of(&pid.to_string())? == of("self")? {
+        true => None,
+        false => own_number(pid),
+    }
 }
 
 /// Whether two processes have the same memory (kcmp(2)). Where the kernel does not say, they have not.

@@ -308,3 +308,51 @@ fn what_the_kernel_said_between_calls_is_told_again() {
     says(&live, &["⤷ SYN_SENT, SYN sent twice", "SYN sent twice"]);
     assert_eq!(live, again);
 }
+
+/// The program, started in namespaces of its own of those kinds (unshare(1)).
+fn unshared(kinds: &str, program: &[&str]) -> Vec<String> {
+    let root = if is_root() { "" } else { "Ur" };
+    let options = format!("-{root}{kinds}");
+    let unshare = installed("unshare");
+    let mut all = vec![text(&unshare), &options];
+    all.extend(program);
+    all.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_process_in_a_namespace_of_its_own_has_two_numbers() {
+    let python = installed("python3");
+    let code = "import socket, os; socket.socket(); print(os.getpid())";
+    let program = unshared("pf", &[text(&python), "-c", code]);
+    let (outcome, trace) = traced(&[] as &[&str], &program);
+    assert_eq!(outcome.exited(0).stdout.text(), "1\n");
+    says(&trace.text, &["], process 1 to itself"]);
+}
+
+#[test]
+fn the_kernel_is_asked_in_the_network_of_the_program() {
+    if !is_root() {
+        // Ordinary users cannot enter another network, not even one of their own.
+        return;
+    }
+    let python = installed("python3");
+    let code = format!("import os; os.system('ip link set lo up')\n{THREADS}");
+    let program = unshared("n", &[text(&python), "-c", &code]);
+    let folder = scratch();
+    let file = folder.path().join("trace");
+    let json = format!("--json={}", text(&file));
+    run(sockstrace(&["--engine", "stop", &json], &program)).exited(0);
+    let all = lines(&file);
+    let ended = of_type(&all, "conversation");
+    let clients: Vec<_> = ended
+        .iter()
+        .filter(|it| it["part"] == "connector")
+        .collect();
+    assert_eq!(clients.len(), 3);
+    for it in clients {
+        assert!(
+            it["local_port"].is_number() && it["rtt_us"].is_number(),
+            "{it}"
+        );
+    }
+}
