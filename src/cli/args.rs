@@ -143,8 +143,9 @@ pub(super) struct How {
 
     /// Show below each call what the kernel says of its socket: TCP's state, queues, round-trip time, what was sent again
     ///
-    /// Every call stops then, and programs of several threads are not asked about: their other threads would have to stand still.
-    /// Otherwise the kernel is asked where a connection begins and where it ends; with =never not even there.
+    /// Every call stops then, and what changes between calls is told too: states, and how many peers wait at a listener. Otherwise the
+    /// kernel is asked where a connection begins and where it ends, about handshakes that go on, and once a second about listeners; with
+    /// =never not even there. Of programs with several threads it may say less.
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, value_enum, default_missing_value = "calls")]
     #[arg(hide_possible_values = true)]
     pub kernel: Option<Kernel>,

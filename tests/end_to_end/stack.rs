@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::harness::data::{lines, of_type};
-use crate::harness::{binary, command, installed, run, scratch, sockstrace, text, traced};
+use crate::harness::{binary, command, installed, is_root, run, scratch, sockstrace, text, traced};
 
 /// A program in python: what it printed, and what its trace says.
 fn told(options: &[&str], code: &str) -> (String, String) {
