@@ -1,28 +1,25 @@
 //! The trace as data (`--json`): a line of JSON for each thing told, with what it was decoded from. The lines stand in [`crate::record`].
 
-use std::borrow::Cow;
+mod lines;
+mod values;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use serde_json::{Map, Value as Json, json};
-
 use super::Output;
 use super::settings::Ends;
-use crate::protocol::Asked;
 use crate::record::{
     Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
-    KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, PeerLine, ProcessLine,
-    ProgramEnd, ServerLine, Writer, inode,
+    KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd,
+    Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
-use crate::story::{
-    By, Conversation, Ending, Exchange, Farewell, Fate, Finding, Meaning, Part, Resolution, Server,
-    Side, Told, Upshot, What,
-};
-use crate::syscall::names::socket::{FAMILY, TYPE};
-use crate::syscall::{Arg, Outcome, Value, errno};
+use crate::story::{Finding, Meaning, Told, What};
+use crate::syscall::{Outcome, errno};
 use crate::tracer::event::{CallEvent, Change, Nanos};
+use lines::{conversation_line, name_line};
+use values::{arguments, importance, meaning, payload_of};
 
 /// A place that may go on in another file.
 pub trait Rolls: Write {
@@ -300,271 +297,5 @@ impl<W: Rolls> Output for JsonLines<W> {
             ..self.program.exit_line(end)
         })?;
         self.flush()
-    }
-}
-
-fn importance(told: &Told) -> &'static str {
-    match told.importance {
-        crate::story::Importance::Ordinary => "ordinary",
-        crate::story::Importance::Expected => "expected",
-        crate::story::Importance::Error => "error",
-    }
-}
-
-/// The first bytes of all data of a call.
-fn payload_of(payload: &[&crate::syscall::Data], most: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for piece in payload {
-        let room = most.saturating_sub(bytes.len());
-        bytes.extend_from_slice(&piece.bytes[..piece.bytes.len().min(room)]);
-        if piece.len > piece.bytes.len() as u64 {
-            break;
-        }
-    }
-    // A character that the cut goes through is left out, so that text stays text.
-    if let Err(error) = std::str::from_utf8(&bytes)
-        && error.error_len().is_none()
-        && bytes.len() == most
-    {
-        bytes.truncate(error.valid_up_to());
-    }
-    bytes
-}
-
-/// The arguments by their names.
-fn arguments(args: &[Arg]) -> Json {
-    let args = args.iter();
-    Json::Object(
-        args.map(|arg| (arg.name.to_owned(), value(&arg.value)))
-            .collect(),
-    )
-}
-
-/// A value: numbers as numbers, constants and flags by their names, addresses of memory in base 16.
-fn value(value_of: &Value) -> Json {
-    match value_of {
-        Value::Fd(fd) => json!(fd),
-        Value::Int(number) => json!(number),
-        Value::Unsigned(number) => json!(number),
-        Value::Hex(number) | Value::Pointer(number) => json!(format!("{number:#x}")),
-        Value::Octal(number) => json!(format!("{number:#o}")),
-        Value::Const(names, number) => match names.get(*number) {
-            Some(name) => json!(name),
-            None => json!(number.to_string()),
-        },
-        Value::Flags(names, bits) => {
-            let (known, rest) = names.flags(*bits);
-            let rest = (rest != 0 || known.is_empty()).then(|| format!("{rest:#x}"));
-            let mut text = known.join("|");
-            if let Some(rest) = rest {
-                if !text.is_empty() {
-                    text.push('|');
-                }
-                text.push_str(&rest);
-            }
-            json!(text)
-        }
-        Value::Address(address) => {
-            serde_json::to_value(Address::from(&**address)).unwrap_or_default()
-        }
-        // The bytes stand in `data`.
-        Value::Data(data) => json!({ "length": data.len }),
-        Value::Text(data) => json!(String::from_utf8_lossy(&data.bytes)),
-        Value::List { items, .. } => items.iter().map(value).collect(),
-        Value::Struct(fields) => fields
-            .iter()
-            .map(|(name, field)| ((*name).to_owned(), value(field)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Changed(before, after) => json!({ "before": value(before), "after": value(after) }),
-        Value::Wrapped(_, inner) => value(inner),
-    }
-}
-
-/// What something means, in a word; what has gone wrong, in words.
-fn meaning(meaning: &Meaning) -> Cow<'static, str> {
-    Cow::Borrowed(match meaning {
-        Meaning::Trouble(words) => words,
-        Meaning::SetsPeer => "sets-peer",
-        Meaning::ForgetsPeer => "forgets-peer",
-        Meaning::EveryAddress => "every-address",
-        Meaning::ThisMachine => "this-machine",
-        Meaning::KernelPicksPort => "kernel-picks-port",
-        Meaning::WaitingForPeers => "waiting-for-peers",
-        Meaning::Accepted { .. } => "accepted",
-        Meaning::Joined(..) => "joined",
-        Meaning::Part { .. } => "part",
-        Meaning::Cut { .. } => "cut",
-        Meaning::Peeked => "peeked",
-        Meaning::PeerEnded => "peer-ended",
-        Meaning::ShutSend => "shut-send",
-        Meaning::ShutReceive => "shut-receive",
-        Meaning::ShutBoth => "shut-both",
-        Meaning::Connection { .. } => "connection",
-        Meaning::Farewell(_) => "farewell",
-        Meaning::OpenElsewhere => "open-elsewhere",
-        Meaning::HandedOn => "handed-on",
-        Meaning::SeveralEnded(_) => "several-ended",
-        Meaning::WaitsFor(_) => "waits",
-        Meaning::StillWaiting { .. } => "still-waiting",
-        Meaning::TimedOut(_) => "timed-out",
-        Meaning::Interrupted => "interrupted",
-        Meaning::GivenUp => "given-up",
-    })
-}
-
-fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a> {
-    NameLine {
-        run: None,
-        start: resolution.start,
-        end: resolution.end,
-        pid: resolution.pid,
-        tid: resolution.tid,
-        process: told.who.as_ref().map(|who| &*who.name),
-        name: &resolution.name,
-        tried: resolution.tried.iter().map(String::as_str).collect(),
-        asked: resolution.asked.iter().map(Asked::word).collect(),
-        addresses: resolution
-            .addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
-        records: resolution.records as u64,
-        outcome: match resolution.upshot {
-            Upshot::NoAnswer => "no-answer",
-            Upshot::Found => "found",
-            Upshot::Nothing => "nothing",
-            Upshot::NoSuchName => "no-such-name",
-            Upshot::Refused(code) => code,
-        },
-        source: resolution.source().word(),
-        servers: resolution.servers.iter().map(server_line).collect(),
-        told: resolution.told,
-    }
-}
-
-fn server_line(server: &Server) -> ServerLine<'_> {
-    ServerLine {
-        address: server
-            .address
-            .as_ref()
-            .map(Address::from)
-            .unwrap_or_default(),
-        by: match server.by {
-            By::Udp => "udp",
-            By::Tcp => "tcp",
-            By::Multicast => "multicast",
-            By::Resolved => "resolved",
-        },
-        times: server.times,
-        answered: server.answered,
-    }
-}
-
-fn peer_line(exchange: &Exchange) -> PeerLine<'_> {
-    PeerLine {
-        address: Address::from(&exchange.peer),
-        sent: exchange.out,
-        received: exchange.received,
-        sends: exchange.sends,
-        receives: exchange.receives,
-        first: exchange.first,
-        last: exchange.last,
-    }
-}
-
-fn conversation_line<'a>(
-    told: &'a Told,
-    conversation: &'a Conversation,
-    farewell: &Farewell,
-) -> ConversationLine<'a> {
-    let local = conversation
-        .local
-        .as_ref()
-        .map(Address::from)
-        .unwrap_or_default();
-    let peer = conversation
-        .peer
-        .as_ref()
-        .map(Address::from)
-        .unwrap_or_default();
-    let kind = conversation.socket.kind;
-    let kernel = farewell.kernel.as_ref();
-    let tcp = kernel.and_then(|it| it.tcp);
-    let (fate, accepted) = match farewell.fate {
-        Fate::Carried => ("carried", None),
-        Fate::Listened(peers) => ("listened", Some(peers)),
-        Fate::NeverConnected => ("never-connected", None),
-        Fate::Lost(_) => ("lost", None),
-        Fate::Unused => ("unused", None),
-        Fate::HandedOn => ("handed-on", None),
-        Fate::Open => ("open", None),
-    };
-    ConversationLine {
-        run: None,
-        conversation: conversation.number,
-        pid: told.who.as_ref().map(|who| who.pid),
-        process: told.who.as_ref().map(|who| &*who.name),
-        inode: inode(conversation.socket.id),
-        family: kind.and_then(|(family, ..)| FAMILY.get(family as u64)),
-        kind: kind.and_then(|(_, kind, _)| TYPE.get(kind as u64)),
-        part: match conversation.part {
-            Part::Open => "open",
-            Part::Listener(_) => "listener",
-            Part::Accepted => "accepted",
-            Part::Connector => "connector",
-            Part::Pair => "pair",
-        },
-        local_ip: local.ip,
-        local_port: local.port,
-        local_path: local.path,
-        peer_ip: peer.ip,
-        peer_port: peer.port,
-        peer_path: peer.path,
-        peer_name: conversation.name.as_ref().map(|it| &*it.text),
-        peer_name_source: conversation.name.as_ref().map(|it| it.source.word()),
-        sends: conversation.sends,
-        receives: conversation.receives,
-        blocked: conversation.blocked,
-        connected: conversation.connected,
-        first_byte: conversation.first_byte,
-        lost_to: conversation.lost_to,
-        other_end: conversation.far,
-        listener: conversation.listener.filter(|it| *it != 0),
-        queued: conversation.queued,
-        backlog: conversation.backlog,
-        processes: &conversation.processes,
-        peers: conversation
-            .exchanges
-            .several()
-            .iter()
-            .map(peer_line)
-            .collect(),
-        peers_more: Some(conversation.exchanges.more()).filter(|it| *it > 0),
-        dropped: kernel.and_then(|it| it.buffers).map(|it| it.drops),
-        rtt_us: tcp.map(|it| it.rtt_us).filter(|rtt| *rtt > 0),
-        resent_segments: tcp.map(|it| it.total_retrans),
-        unread: kernel.and_then(|it| it.unread),
-        protocols: conversation.layers.names().collect(),
-        start: conversation.born,
-        end: match &told.what {
-            What::Call(event) => event.end,
-            _ => told.time,
-        },
-        sent: farewell.out,
-        received: farewell.received,
-        ended: match &told.what {
-            What::Ended(Ending::Exit) => "exit",
-            What::Ended(Ending::Exec) => "exec",
-            What::Ended(Ending::StillOpen) => "left-open",
-            _ => "closed",
-        },
-        closed_first: farewell.first.map(|side| match side {
-            Side::Us => "us",
-            Side::Peer => "peer",
-            Side::PeerByReset => "reset",
-        }),
-        fate,
-        accepted,
     }
 }

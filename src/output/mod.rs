@@ -13,6 +13,7 @@ mod lines;
 mod number;
 pub mod overview;
 pub mod per_process;
+mod remarks;
 mod settings;
 pub mod several;
 pub mod summary;

@@ -21,18 +21,13 @@ use super::hexdump;
 use super::layout::{Layout, Line, Paint, Spans, columns};
 use super::lines;
 use super::number::{decimal, signed};
-use super::time::{Clock, duration, fixed, since_start};
+use super::remarks::Wording;
+use super::time::{Clock, fixed, since_start};
 use super::words;
 use crate::story::bytes::{Direction, direction};
 use crate::story::{Importance, Meaning, Resolution, Stage, Told, What, Who};
 use crate::syscall::{Outcome, Role};
 use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
-
-/// How many messages of one call are told one by one.
-const MESSAGES: usize = 3;
-
-/// From when on it is worth saying that a peer had to wait: the kernel counts in steps of up to 10 ms.
-const QUEUED: Nanos = 10_000_000;
 
 /// Writes the story as text, each line by one write.
 pub struct Text<W: Write> {
@@ -187,7 +182,7 @@ impl<W: Write> Text<W> {
         if let (true, Some(facts)) = (self.settings.kernel, &event.kernel) {
             let mut words = String::new();
             let receives = event.call.row.role == Role::Receive;
-            words::kernel(&mut words, facts, receives, glyphs);
+            words::kernel::view(&mut words, facts, receives, glyphs);
             if !words.is_empty() {
                 self.layout.below(out, &words);
             }
@@ -269,12 +264,12 @@ impl<W: Write> Text<W> {
         };
         let text = |_cap: Option<usize>, spans: &mut Spans| {
             spans.add(Paint::Plain, |out| {
-                words::wished(out, resolution, escape);
+                words::names::wished(out, resolution, escape);
                 out.push(' ');
                 out.push_str(to);
                 out.push(' ');
             });
-            spans.add(paint, |out| words::finding(out, resolution));
+            spans.add(paint, |out| words::names::finding(out, resolution));
         };
         self.line(out, told, told.time, &text, None, told.took);
     }
@@ -336,7 +331,7 @@ impl<W: Write> Text<W> {
         self.beside = beside;
     }
 
-    /// What a line means, and what else there is to say of it.
+    /// What a line means, what else there is to say of it, and how many calls were folded before it.
     fn remarks(
         &mut self,
         remarks: &mut Spans,
@@ -344,81 +339,12 @@ impl<W: Write> Text<W> {
         meaning: Option<&Meaning>,
         took: Option<Nanos>,
     ) {
-        let paint = match told.importance {
-            Importance::Error => Paint::Error,
-            Importance::Ordinary | Importance::Expected => Paint::Dim,
+        let wording = Wording {
+            escape: self.escape,
+            glyphs: self.glyphs,
+            durations: self.settings.durations.is_some(),
         };
-        if let Some(meaning) = meaning {
-            remarks.add(paint, |out| match meaning {
-                Meaning::TimedOut(_) if self.settings.durations.is_some() => {
-                    out.push_str("timed out");
-                }
-                meaning => words::meaning(out, meaning, self.escape, self.glyphs),
-            });
-        }
-        if let What::Call(event) = &told.what
-            && let Some(taken) = event.kernel.as_ref().and_then(|it| it.taken.as_ref())
-        {
-            let escape = self.escape;
-            remarks.add(paint, |out| words::taken(out, taken, escape));
-        }
-        if let What::Resolved(resolution) = &told.what {
-            remarks.add(Paint::Dim, |out| words::asked(out, resolution, self.escape));
-        }
-        let connects = matches!(told.what, What::Connected)
-            || matches!(&told.what, What::Call(event) if event.call.row.role == Role::Connect && event.call.outcome.value().is_some());
-        if let (true, Some(conversation)) = (connects, told.conversation.as_deref())
-            && !conversation.rivals.is_empty()
-        {
-            let rivals = &conversation.rivals;
-            remarks.add(Paint::Dim, |out| {
-                words::rivals(out, rivals, self.escape, self.glyphs)
-            });
-        }
-        let accepts =
-            matches!(&told.what, What::Call(event) if event.call.row.role == Role::Accept);
-        if let (true, Some(conversation)) = (connects || accepts, told.conversation.as_deref()) {
-            let glyphs = self.glyphs;
-            if let Some(queued) = conversation.queued.filter(|it| accepts && *it >= QUEUED) {
-                remarks.add(Paint::Dim, |out| {
-                    out.push_str("waited ");
-                    duration(out, queued, glyphs);
-                    out.push_str(" to be accepted");
-                });
-            }
-            if let Some(far) = conversation.far {
-                remarks.add(Paint::Dim, |out| {
-                    out.push_str("the other end is #");
-                    signed(out, far);
-                });
-            }
-        }
-        for message in told.messages.iter().take(MESSAGES) {
-            let paint = match message.failed {
-                true => Paint::Error,
-                false => Paint::Dim,
-            };
-            remarks.add(paint, |out| {
-                words::message(out, message, self.escape, self.glyphs)
-            });
-        }
-        let more = told.more + told.messages.len().saturating_sub(MESSAGES) as u64;
-        if more > 0 {
-            remarks.add(Paint::Dim, |out| {
-                out.push_str("and ");
-                decimal(out, more);
-                out.push_str(" more");
-            });
-        }
-        if let Some(took) = took {
-            remarks.add(Paint::Dim, |out| duration(out, took, self.glyphs));
-        }
-        if let Some(after) = told.after {
-            remarks.add(Paint::Dim, |out| {
-                out.push_str("after ");
-                duration(out, after, self.glyphs);
-            });
-        }
+        wording.write(remarks, told, meaning, took);
         let who = told.who.as_ref();
         let counted = who.and_then(|who| self.folded.remove(&who.tid));
         if let Some(count) = counted.filter(|count| *count > 0) {
@@ -544,7 +470,7 @@ impl<W: Write> Text<W> {
             What::Kernel(before, facts) => {
                 if self.settings.kernel && !told.folds {
                     self.goes_on(out, told, Paint::Dim, |out| {
-                        words::changed(out, *before, facts, glyphs);
+                        words::kernel::changed(out, *before, facts, glyphs);
                     });
                 }
             }

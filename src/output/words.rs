@@ -1,17 +1,17 @@
 //! English for what the story means.
 
+pub mod kernel;
+pub mod names;
+
 use super::address;
 use super::escape::Escape;
 use super::glyphs::Glyphs;
 use super::grammar::errno_name;
 use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
-use crate::kernel::{Facts, STATES, Taken};
+use crate::kernel::Facts;
 use crate::protocol::Message;
-use crate::story::{
-    Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Rival, Side,
-    Upshot,
-};
+use crate::story::{Awaited, Conversation, Ending, Farewell, Fate, Meaning, Name, Rival, Side};
 use crate::syscall::SockAddr;
 
 /// How many characters of a message are shown.
@@ -280,10 +280,10 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
         }
         (_, None) => {}
     }
-    match (farewell.fate, &farewell.kernel) {
+    match (farewell.fate, farewell.kernel.as_deref()) {
         (Fate::Carried, Some(facts)) => {
-            stack(out, facts, glyphs);
-            dropped(out, facts);
+            kernel::stack(out, facts, glyphs);
+            kernel::dropped(out, facts);
         }
         (Fate::NeverConnected, Some(Facts { tcp: Some(tcp), .. })) if tcp.connects() => {
             let again = tcp.total_retrans.max(tcp.retransmits.into());
@@ -294,140 +294,8 @@ fn farewell(out: &mut String, farewell: &Farewell, glyphs: &Glyphs) {
     }
 }
 
-/// `, rtt 0.3ms, 2 segments sent again, 5 B never read`: what the kernel knew at the end.
-fn stack(out: &mut String, facts: &Facts, glyphs: &Glyphs) {
-    if let Some(tcp) = facts.tcp.filter(|tcp| tcp.rtt_us > 0) {
-        out.push_str(", rtt ");
-        duration(out, u64::from(tcp.rtt_us) * 1000, glyphs);
-        if tcp.total_retrans > 0 {
-            out.push_str(", ");
-            decimal(out, tcp.total_retrans.into());
-            out.push_str(if tcp.total_retrans == 1 {
-                " segment"
-            } else {
-                " segments"
-            });
-            out.push_str(" sent again");
-        }
-    }
-    if let Some(unread) = facts.unread.filter(|unread| *unread > 0) {
-        out.push_str(", ");
-        size(out, unread.into());
-        out.push_str(" never read");
-    }
-}
-
-/// `was ESTABLISHED, now CLOSE_WAIT, rtt 0.3ms`: what changed between calls.
-pub fn changed(out: &mut String, before: u8, facts: &Facts, glyphs: &Glyphs) {
-    let now = facts.tcp.map_or(0, |tcp| tcp.state);
-    let was = STATES.get(usize::from(before)).copied().unwrap_or("");
-    if !was.is_empty() && before != now {
-        out.push_str(was);
-        out.push(' ');
-        out.push_str(glyphs.to);
-        out.push(' ');
-    }
-    kernel(out, facts, false, glyphs);
-}
-
-/// `nginx[123] listens there`: who has an address that could not be bound.
-pub fn taken(out: &mut String, taken: &Taken, escape: Escape) {
-    match taken.pid {
-        Some(pid) => {
-            escape.bare(out, taken.process.as_bytes());
-            out.push('[');
-            signed(out, pid.into());
-            out.push(']');
-        }
-        None if taken.lingers() => {
-            return out.push_str("a connection of before is in TIME_WAIT there");
-        }
-        None => out.push_str("a process that we cannot see"),
-    }
-    out.push_str(if taken.listens() {
-        " listens there"
-    } else {
-        " has it"
-    });
-}
-
-/// `, 3 datagrams dropped for want of room`.
-fn dropped(out: &mut String, facts: &Facts) {
-    let drops = facts.buffers.map_or(0, |it| it.drops);
-    if drops > 0 && facts.tcp.is_none() {
-        out.push_str(", ");
-        decimal(out, drops.into());
-        out.push_str(if drops == 1 {
-            " datagram"
-        } else {
-            " datagrams"
-        });
-        out.push_str(" dropped for want of room");
-    }
-}
-
-/// `ESTABLISHED, rtt 0.3ms, 10 segments may be under way, 5 B to be read`: the kernel's view after a call.
-pub fn kernel(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) {
-    let start = out.len();
-    let part = |out: &mut String, words: &str| {
-        if out.len() > start {
-            out.push_str(", ");
-        }
-        out.push_str(words);
-    };
-    if let Some(tcp) = &facts.tcp {
-        part(out, tcp.state());
-        if tcp.state() == "LISTEN" {
-            part(out, "");
-            decimal(out, tcp.unacked.into());
-            out.push_str(" of ");
-            decimal(out, tcp.sacked.into());
-            out.push_str(" waiting to be accepted");
-            return;
-        }
-        if tcp.rtt_us > 0 {
-            part(out, "rtt ");
-            duration(out, u64::from(tcp.rtt_us) * 1000, glyphs);
-        }
-        if tcp.connects() {
-            part(out, "SYN sent ");
-            return times(out, tcp.total_retrans.saturating_add(1));
-        }
-        if !tcp.is_connected() {
-            return;
-        }
-        part(out, "window ");
-        decimal(out, tcp.cwnd.into());
-        if tcp.retransmits > 0 || tcp.total_retrans > 0 {
-            part(out, "sent again ");
-            decimal(out, tcp.total_retrans.max(tcp.retransmits.into()).into());
-        }
-        if tcp.delivery_rate > 0 {
-            part(out, "rate ");
-            size(out, tcp.delivery_rate);
-            out.push_str("/s");
-        }
-        // Less than that is the program's own pace.
-        if receives && tcp.last_data_recv_ms >= 5 {
-            part(out, "the data lay here for ");
-            duration(out, u64::from(tcp.last_data_recv_ms) * 1_000_000, glyphs);
-        }
-    }
-    if let Some(unread) = facts.unread.filter(|unread| *unread > 0) {
-        part(out, "");
-        size(out, unread.into());
-        out.push_str(" to be read");
-    }
-    dropped(out, facts);
-    if let Some(bytes) = facts.unacknowledged.filter(|bytes| *bytes > 0) {
-        part(out, "");
-        size(out, bytes.into());
-        out.push_str(" not acknowledged");
-    }
-}
-
 /// `once`, `twice`, `3 times`.
-fn times(out: &mut String, count: u32) {
+pub(super) fn times(out: &mut String, count: u32) {
     match count {
         1 => out.push_str("once"),
         2 => out.push_str("twice"),
@@ -435,95 +303,6 @@ fn times(out: &mut String, count: u32) {
             decimal(out, count.into());
             out.push_str(" times");
         }
-    }
-}
-
-/// How many addresses of a name are shown.
-const ADDRESSES: usize = 4;
-
-/// `example.com A, AAAA`.
-pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
-    escape.bare(out, resolution.name.as_bytes());
-    for (at, asked) in resolution.asked.iter().enumerate() {
-        out.push_str(if at == 0 { " " } else { ", " });
-        escape.bare(out, asked.word().as_bytes());
-    }
-}
-
-/// `93.184.216.34`, `no such name (NXDOMAIN)`.
-pub fn finding(out: &mut String, resolution: &Resolution) {
-    let addresses = &resolution.addresses;
-    let words = match resolution.upshot {
-        Upshot::Found if addresses.is_empty() => {
-            decimal(out, resolution.records as u64);
-            if resolution.records == 1 {
-                " record"
-            } else {
-                " records"
-            }
-        }
-        Upshot::Found => {
-            for (at, address) in addresses.iter().take(ADDRESSES).enumerate() {
-                out.push_str(if at == 0 { "" } else { ", " });
-                out.push_str(&address.to_string());
-            }
-            let more = addresses.len().saturating_sub(ADDRESSES);
-            if more > 0 {
-                out.push_str(" and ");
-                decimal(out, more as u64);
-                out.push_str(" more");
-            }
-            return;
-        }
-        Upshot::Nothing => "nothing of that kind",
-        Upshot::NoSuchName => "no such name (NXDOMAIN)",
-        Upshot::NoAnswer => "no answer",
-        Upshot::Refused(code) => {
-            out.push_str("the server answers ");
-            code
-        }
-    };
-    out.push_str(words);
-}
-
-/// `asked 10.0.0.2 by UDP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
-pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
-    out.push_str("asked ");
-    let servers = &resolution.servers;
-    for (at, server) in servers.iter().enumerate() {
-        if at > 0 {
-            out.push_str(", ");
-        }
-        match &server.address {
-            Some(SockAddr::Inet { ip, port: 53 }) => out.push_str(&ip.to_string()),
-            Some(SockAddr::Inet6 { ip, port: 53, .. }) => out.push_str(&ip.to_string()),
-            Some(SockAddr::UnixPath(_)) => out.push_str("systemd-resolved"),
-            Some(address) => address::write(out, address, escape),
-            None => out.push_str("a server"),
-        }
-        if server.times > 1 {
-            out.push(' ');
-            times(out, server.times);
-        }
-        if !server.answered && servers.iter().any(|other| other.answered) {
-            out.push_str(" in vain");
-        }
-        let next = servers.get(at + 1).map(|server| server.by);
-        if next != Some(server.by) {
-            out.push_str(match server.by {
-                By::Udp => " by UDP",
-                By::Tcp => " by TCP",
-                By::Multicast => " by multicast",
-                By::Resolved => "",
-            });
-        }
-    }
-    for (at, name) in resolution.tried.iter().take(ADDRESSES).enumerate() {
-        out.push_str(if at == 0 { "; tried " } else { ", " });
-        escape.bare(out, name.as_bytes());
-    }
-    if !resolution.tried.is_empty() {
-        out.push_str(" too");
     }
 }
 

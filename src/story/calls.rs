@@ -1,15 +1,13 @@
 //! Calls: which conversation and stage each belongs to, what it teaches, and what to say of it.
 
 use super::apart::may_be_apart;
-use super::conversation::{ANSWER, Learned, Link, Part, awaited, interrupted};
-use super::patience::may_time_out;
+use super::choice::{selected, stage, unhappy};
+use super::conversation::{Link, Part, awaited, interrupted};
+use super::handshake::handshake;
+use super::learning::{ANSWER, Learned};
 use super::talks::Words;
-use super::{
-    Conversation, Ending, Farewell, Importance, Meaning, Name, Options, Stage, Story, Told, What,
-    Who, bytes,
-};
+use super::{Ending, Farewell, Importance, Meaning, Name, Story, Told, What, Who, bytes};
 use std::net::IpAddr;
-use std::rc::Rc;
 
 use syscalls::Sysno;
 
@@ -436,131 +434,5 @@ impl Story {
             }
         }
         (own, others)
-    }
-}
-
-impl Options {
-    /// Whether sockets that nobody asked about are set apart.
-    pub(super) fn sets_apart(&self) -> bool {
-        !(self.verbose || self.every_step || self.shows_folded || self.shown.is_some())
-    }
-
-    /// Whether a call's arguments are needed: what is only counted needs none, unless they teach something.
-    pub fn need_arguments(&self, event: &CallEvent) -> bool {
-        let call = &event.call;
-        let teaches_nothing = match (call.row.role, call.outcome) {
-            (Role::Poll, Outcome::Value(_)) => call.row.number != Sysno::epoll_ctl,
-            (Role::Receive | Role::Accept, Outcome::Error(libc::EAGAIN)) => true,
-            _ => false,
-        };
-        self.shows_folded || !teaches_nothing || may_time_out(event) || !self.folds(event)
-    }
-
-    /// Whether a call is only counted: set-up and polling that went well, and asking for what hasn't come yet.
-    pub(super) fn folds(&self, event: &CallEvent) -> bool {
-        let call = &event.call;
-        if self.verbose || self.named.contains(call.row.number.id() as u64) {
-            return false;
-        }
-        match (call.row.role, call.outcome) {
-            // A question that is answered by an error, a poll that a signal ends.
-            (Role::Setup | Role::Poll | Role::Duplicate, Outcome::Error(_)) => {
-                errno::is_normal(call)
-            }
-            (Role::Setup | Role::Poll | Role::Duplicate, _) => true,
-            (Role::Receive | Role::Accept, Outcome::Error(errno)) => errno == libc::EAGAIN,
-            _ => false,
-        }
-    }
-}
-
-/// Whether the options let a call be told of.
-pub(super) fn selected(options: &Options, event: &CallEvent) -> bool {
-    let number = event.call.row.number.id() as u64;
-    let shown = options
-        .shown
-        .as_ref()
-        .is_none_or(|shown| shown.contains(number));
-    shown && (event.call.row.role != Role::Engine || options.named.contains(number))
-}
-
-/// The stage of its conversation that a call belongs to; none for what is no socket.
-pub(super) fn stage(event: &CallEvent) -> Option<Stage> {
-    let file = |fd| {
-        event
-            .descriptors
-            .iter()
-            .any(|(at, what)| *at == fd && matches!(what, Descriptor::File(_)))
-    };
-    if event.call.row.number != Sysno::splice && event.call.descriptor().is_some_and(file) {
-        return None;
-    }
-    if let Some(direction) = bytes::direction(event) {
-        return Some(if direction == bytes::Direction::Out {
-            Stage::Send
-        } else {
-            Stage::Receive
-        });
-    }
-    Some(match event.call.row.role {
-        Role::Create => Stage::Create,
-        Role::Bind => Stage::Bind,
-        Role::Listen => Stage::Listen,
-        Role::Accept => Stage::Accept,
-        Role::Connect => Stage::Connect,
-        Role::Send => Stage::Send,
-        Role::Receive => Stage::Receive,
-        Role::Shutdown | Role::Close => Stage::Close,
-        _ => return None,
-    })
-}
-
-/// What there is to say of a call that did not go well.
-fn unhappy(event: &CallEvent) -> Option<Meaning> {
-    match event.call.outcome {
-        Outcome::Value(_) => None,
-        Outcome::Error(errno) if interrupted(errno) => Some(Meaning::Interrupted),
-        Outcome::Error(_) => {
-            let words = errno::reason(&event.call);
-            (!words.is_empty()).then_some(Meaning::Trouble(words))
-        }
-        Outcome::Unfinished => Some(Meaning::GivenUp),
-    }
-}
-
-/// The end of a handshake that connect(2) had left to the kernel.
-pub(super) fn handshake(
-    who: Who,
-    conversation: &Rc<Conversation>,
-    since: Nanos,
-    now: Nanos,
-    errno: Option<i32>,
-) -> Told {
-    let (what, meaning, importance) = match errno {
-        Some(errno) => {
-            let words = errno::meaning(errno, Role::Connect);
-            let meaning = (!words.is_empty()).then_some(Meaning::Trouble(words));
-            (What::NotConnected(errno), meaning, Importance::Error)
-        }
-        None => (
-            What::Connected,
-            Some(connection(conversation)),
-            Importance::Ordinary,
-        ),
-    };
-    Told {
-        conversation: Some(Rc::clone(conversation)),
-        stage: Some(Stage::Connect),
-        meaning,
-        took: Some(now.saturating_sub(since)),
-        importance,
-        ..Told::new(what, Some(who), now)
-    }
-}
-
-fn connection(conversation: &Conversation) -> Meaning {
-    Meaning::Connection {
-        local: conversation.local.clone(),
-        peer: conversation.peer.clone(),
     }
 }

@@ -119,7 +119,7 @@ pub struct Farewell {
     /// With how many peers it exchanged datagrams, where those were several.
     pub peers: usize,
     /// What the kernel said of it last.
-    pub kernel: Option<Facts>,
+    pub kernel: Option<Box<Facts>>,
 }
 
 /// One of the two ends.

@@ -8,11 +8,14 @@ pub mod bytes;
 mod calls;
 #[cfg(test)]
 pub(crate) mod chaos;
+mod choice;
 mod conversation;
 mod conversations;
 mod ends;
 mod exchanges;
 mod findings;
+mod handshake;
+mod learning;
 mod meaning;
 mod names;
 mod patience;

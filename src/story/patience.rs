@@ -1,6 +1,6 @@
 //! Patience: what is still waited for after 1, 10 and 60 s.
 
-use super::calls::{selected, stage};
+use super::choice::{selected, stage};
 use super::conversation::{Link, Part, awaited};
 use super::conversations::Conversations;
 use super::{Awaited, Conversation, Importance, Meaning, Stage, Story, Told, What, Who, bytes};

@@ -1,7 +1,7 @@
 //! What the kernel says between calls: handshakes that end, or don't, while the program does something else.
 
-use super::calls::handshake;
 use super::conversation::Link;
+use super::handshake::handshake;
 use super::patience::{passed, still_waiting};
 use super::{Importance, Stage, Story, Told, What};
 use crate::syscall::Role;

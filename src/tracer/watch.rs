@@ -2,6 +2,7 @@
 //!
 //! An answer costs as much as the machine has sockets, so it is asked seldom, and for all that is wanted at once.
 
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
@@ -75,15 +76,17 @@ pub struct Watch {
 
 impl Watch {
     fn monitor(&mut self, namespace: u64, pid: i32) -> Option<&Monitor> {
-        if !self.monitors.contains_key(&namespace) {
-            let monitor = Monitor::of(pid);
-            // Of one who is gone nothing can be learnt.
-            if monitor.is_none() && kernel::namespace(pid) != Some(namespace) {
-                return None;
+        match self.monitors.entry(namespace) {
+            Entry::Occupied(known) => known.into_mut().as_ref(),
+            Entry::Vacant(unknown) => {
+                let monitor = Monitor::of(pid);
+                // Of one who is gone nothing can be learnt.
+                if monitor.is_none() && kernel::namespace(pid) != Some(namespace) {
+                    return None;
+                }
+                unknown.insert(monitor).as_ref()
             }
-            self.monitors.insert(namespace, monitor);
         }
-        self.monitors.get(&namespace)?.as_ref()
     }
 
     /// The facts about those of the sockets, sorted by their inodes, that are there.

@@ -1,0 +1,97 @@
+//! What the name service was asked and said, in words.
+
+use super::times;
+use crate::output::address;
+use crate::output::escape::Escape;
+use crate::output::number::decimal;
+use crate::story::{By, Resolution, Upshot};
+use crate::syscall::SockAddr;
+
+/// How many addresses of a name are shown.
+const ADDRESSES: usize = 4;
+
+/// `example.com A, AAAA`.
+pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
+    escape.bare(out, resolution.name.as_bytes());
+    for (at, asked) in resolution.asked.iter().enumerate() {
+        out.push_str(if at == 0 { " " } else { ", " });
+        escape.bare(out, asked.word().as_bytes());
+    }
+}
+
+/// `93.184.216.34`, `no such name (NXDOMAIN)`.
+pub fn finding(out: &mut String, resolution: &Resolution) {
+    let addresses = &resolution.addresses;
+    let words = match resolution.upshot {
+        Upshot::Found if addresses.is_empty() => {
+            decimal(out, resolution.records as u64);
+            if resolution.records == 1 {
+                " record"
+            } else {
+                " records"
+            }
+        }
+        Upshot::Found => {
+            for (at, address) in addresses.iter().take(ADDRESSES).enumerate() {
+                out.push_str(if at == 0 { "" } else { ", " });
+                out.push_str(&address.to_string());
+            }
+            let more = addresses.len().saturating_sub(ADDRESSES);
+            if more > 0 {
+                out.push_str(" and ");
+                decimal(out, more as u64);
+                out.push_str(" more");
+            }
+            return;
+        }
+        Upshot::Nothing => "nothing of that kind",
+        Upshot::NoSuchName => "no such name (NXDOMAIN)",
+        Upshot::NoAnswer => "no answer",
+        Upshot::Refused(code) => {
+            out.push_str("the server answers ");
+            code
+        }
+    };
+    out.push_str(words);
+}
+
+/// `asked 10.0.0.2 by UDP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
+pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
+    out.push_str("asked ");
+    let servers = &resolution.servers;
+    for (at, server) in servers.iter().enumerate() {
+        if at > 0 {
+            out.push_str(", ");
+        }
+        match &server.address {
+            Some(SockAddr::Inet { ip, port: 53 }) => out.push_str(&ip.to_string()),
+            Some(SockAddr::Inet6 { ip, port: 53, .. }) => out.push_str(&ip.to_string()),
+            Some(SockAddr::UnixPath(_)) => out.push_str("systemd-resolved"),
+            Some(address) => address::write(out, address, escape),
+            None => out.push_str("a server"),
+        }
+        if server.times > 1 {
+            out.push(' ');
+            times(out, server.times);
+        }
+        if !server.answered && servers.iter().any(|other| other.answered) {
+            out.push_str(" in vain");
+        }
+        let next = servers.get(at + 1).map(|server| server.by);
+        if next != Some(server.by) {
+            out.push_str(match server.by {
+                By::Udp => " by UDP",
+                By::Tcp => " by TCP",
+                By::Multicast => " by multicast",
+                By::Resolved => "",
+            });
+        }
+    }
+    for (at, name) in resolution.tried.iter().take(ADDRESSES).enumerate() {
+        out.push_str(if at == 0 { "; tried " } else { ", " });
+        escape.bare(out, name.as_bytes());
+    }
+    if !resolution.tried.is_empty() {
+        out.push_str(" too");
+    }
+}
