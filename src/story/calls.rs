@@ -33,7 +33,7 @@ impl Story {
         let timeout = self.timeout(&event, subject);
         self.take_facts(&event, subject);
         let mut learned = self.learn(&event, subject);
-        self.look_for_other_end(&event, subject);
+        self.look_for_other_end(&event, subject, &learned);
         self.name_peer(&event, subject, &words);
 
         self.race(&event, subject, &learned);
@@ -288,10 +288,18 @@ impl Story {
     }
 
     /// Once it is connected, looks for the other end.
-    fn look_for_other_end(&mut self, event: &CallEvent, subject: Option<SocketId>) {
-        let role = event.call.row.role;
-        let connects = matches!(role, Role::Connect | Role::Accept | Role::Setup);
-        if let (Some(id), true) = (subject, connects) {
+    fn look_for_other_end(
+        &mut self,
+        event: &CallEvent,
+        subject: Option<SocketId>,
+        learned: &Learned,
+    ) {
+        let news = match event.call.row.role {
+            Role::Connect | Role::Accept => true,
+            Role::Setup => event.call.row.number == Sysno::getsockname,
+            _ => learned.handshake.is_some() || event.kernel.is_some(),
+        };
+        if let (Some(id), true) = (subject, news) {
             let other = event.kernel.as_ref().and_then(|it| it.other);
             self.meet_other_end(id, other);
         }

@@ -26,6 +26,10 @@ impl Story {
         let before = conversation.kernel.as_ref().and_then(|it| it.tcp);
         let before = before.map_or(0, |tcp| tcp.state);
         conversation.take_facts(&facts);
+        self.meet_other_end(socket, facts.other);
+        let Some(conversation) = self.conversations.open_mut(socket) else {
+            return;
+        };
         let tcp = facts.tcp.unwrap_or_default();
         let connects = conversation.link;
         let mut more = None;
@@ -38,6 +42,7 @@ impl Story {
                     _ => time,
                 };
                 conversation.kernel_connected(end);
+                self.meet_other_end(socket, facts.other);
                 self.race_ends(pid, socket, None, end);
                 if let Some(conversation) = self.conversations.get(socket) {
                     let told = handshake(who.clone(), conversation, since, end, None);

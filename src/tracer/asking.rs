@@ -62,7 +62,7 @@ impl Engine {
             _ => {}
         }
         let waits = ends && outcome == Outcome::Error(libc::EAGAIN);
-        self.watched_call(socket.id, !ends || waits, calling.kernel.as_deref());
+        self.watched_call(socket.id, calling, !ends || waits);
     }
 
     /// Asks about a socket. A copy of a descriptor may exist only while nobody else who has it can close it: where other threads share
@@ -101,12 +101,16 @@ impl Engine {
             }
             return facts.map(Box::new);
         }
+        let what = match role {
+            Role::Listen => Watching::Queue,
+            _ => Watching::Ends,
+        };
         match depth {
-            Depth::Addresses | Depth::Accepted => self.ask_monitor_now(tid, socket),
+            Depth::Addresses | Depth::Accepted => self.ask_monitor_now(tid, socket, what),
             Depth::End => self.ask_monitor_again(tid, socket.id),
             Depth::All => self
                 .ask_monitor_again(tid, socket.id)
-                .or_else(|| self.ask_monitor_now(tid, socket)),
+                .or_else(|| self.ask_monitor_now(tid, socket, what)),
         }
         .map(Box::new)
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
+use super::calling::Calling;
 use super::engine::Engine;
 use super::event::{Event, KernelEvent, Nanos, Socket, SocketId};
 use super::start::Asking;
@@ -43,6 +44,8 @@ struct Watched {
     family: i32,
     namespace: u64,
     what: Watching,
+    /// Whether nobody could ask for its addresses yet.
+    ends_unknown: bool,
     /// What was told of it last.
     told: Key,
 }
@@ -120,12 +123,15 @@ impl Watch {
         }
     }
 
-    /// The program knows itself that the handshake is over.
-    fn handshake_is_over(&mut self, id: SocketId) {
-        if let Some(watched) = self.sockets.get(&id)
-            && watched.what == Watching::Handshake
+    /// The program knows itself that the handshake is over; between which addresses, we may not.
+    fn handshake_is_over(&mut self, id: SocketId, connected: bool) {
+        if let Entry::Occupied(mut watched) = self.sockets.entry(id)
+            && watched.get().what == Watching::Handshake
         {
-            self.sockets.remove(&id);
+            match connected && watched.get().ends_unknown && !self.ends.contains_key(&id) {
+                true => watched.get_mut().what = Watching::Ends,
+                false => drop(watched.remove()),
+            }
         }
     }
 }
@@ -180,19 +186,26 @@ impl Engine {
                 family,
                 namespace,
                 what,
+                ends_unknown: self
+                    .watch
+                    .sockets
+                    .get(&socket.id)
+                    .is_some_and(|it| it.what == Watching::Ends),
                 told,
             },
         );
     }
 
     /// A call on a socket is over, after which the kernel said that of it, if it was asked.
-    pub(super) fn watched_call(&mut self, id: SocketId, goes_on: bool, facts: Option<&Facts>) {
+    pub(super) fn watched_call(&mut self, id: SocketId, calling: &Calling, goes_on: bool) {
         if self.watch.sockets.is_empty() {
             return;
         }
         if !goes_on {
-            self.watch.handshake_is_over(id);
+            let connected = calling.outcome.value().is_some();
+            self.watch.handshake_is_over(id, connected);
         }
+        let facts = calling.kernel.as_deref();
         if let Some(facts) = facts {
             let key = self.key(facts);
             self.watch.told(id, key);
@@ -223,7 +236,8 @@ impl Engine {
         }
         let due = |what| match what {
             Watching::Queue => listeners,
-            _ => connections,
+            Watching::Ends => true,
+            Watching::Handshake | Watching::States => connections,
         };
         let wanted = watch.sockets.iter().filter(|(_, it)| due(it.what));
         let mut wanted: Vec<_> = wanted.map(|(id, it)| (*id, it.clone())).collect();
@@ -304,21 +318,27 @@ impl Engine {
     }
 
     /// Asks about a connection that has just been made, while others who could close it run on; if that would cost too much now, later.
-    pub(super) fn ask_monitor_now(&mut self, tid: i32, socket: &Socket) -> Option<Facts> {
-        self.watch(tid, socket, Watching::Ends);
+    pub(super) fn ask_monitor_now(
+        &mut self,
+        tid: i32,
+        socket: &Socket,
+        what: Watching,
+    ) -> Option<Facts> {
+        self.watch(tid, socket, what);
         if self.now() < self.watch.rested {
             return None;
         }
         let watched = self.watch.sockets.get(&socket.id)?.clone();
         let wanted = [(socket.id, watched)];
         let facts = self.ask_monitor(&wanted).remove(&socket.id)?;
-        self.remember_ends(tid, socket.id, &facts);
-        match self.config.kernel {
-            Asking::Calls => self.watched_call(socket.id, true, Some(&facts)),
-            _ => {
+        if what == Watching::Ends {
+            self.remember_ends(tid, socket.id, &facts);
+            if self.config.kernel != Asking::Calls {
                 self.watch.sockets.remove(&socket.id);
             }
         }
+        let key = self.key(&facts);
+        self.watch.told(socket.id, key);
         Some(facts)
     }
 
