@@ -3,15 +3,17 @@
 //! [`look()`] asks by a copy of its descriptor, a [`Monitor`] without one; the facts are plain data, so that a recorded run has them again.
 
 mod buffers;
+mod hosts;
 mod look;
 mod monitor;
 mod taken;
 mod tcp;
 
 pub use buffers::Buffers;
+pub use hosts::Hosts;
 pub use look::{Depth, look};
 pub use monitor::{CONNECTIONS, LISTENING, Monitor, States, namespace};
-pub use taken::Taken;
+pub use taken::{Taken, end};
 pub use tcp::{STATES, Tcp};
 
 /// What was seen.
@@ -33,6 +35,8 @@ pub struct Facts {
     pub other: Option<u64>,
     /// Who has the address that could not be bound.
     pub taken: Option<Taken>,
+    /// The name that the process's hosts file has for the peer, and its arguments mention.
+    pub host: Option<String>,
 }
 
 impl Facts {

@@ -76,7 +76,7 @@ impl Taken {
 }
 
 /// Address and port of a struct sockaddr.
-fn end(address: &[u8]) -> Option<(IpAddr, u16)> {
+pub fn end(address: &[u8]) -> Option<(IpAddr, u16)> {
     let family = u16::from_ne_bytes(*address.first_chunk()?);
     let port = u16::from_be_bytes(address.get(2..4)?.try_into().ok()?);
     let ip = match i32::from(family) {

@@ -64,6 +64,8 @@ pub enum Source {
     Host,
     /// What a proxy was asked to connect to.
     Proxy,
+    /// The hosts file, and the program's own arguments: it is likely.
+    Hosts,
 }
 
 impl Source {
@@ -75,6 +77,7 @@ impl Source {
             Self::Sni => "sni",
             Self::Host => "host",
             Self::Proxy => "proxy",
+            Self::Hosts => "hosts",
         }
     }
 }

@@ -285,6 +285,9 @@ pub struct KernelLine<'a> {
     /// Who has the address that could not be bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Taken>,
+    /// The name that the process's hosts file has for the peer, and its arguments mention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Cow<'a, str>>,
 }
 
 impl<'a> KernelLine<'a> {
@@ -301,6 +304,7 @@ impl<'a> KernelLine<'a> {
             buffers: facts.buffers,
             other_inode: facts.other.map(inode),
             taken: facts.taken.clone(),
+            host: facts.host.as_deref().map(Cow::Borrowed),
         }
     }
 
@@ -317,6 +321,7 @@ impl<'a> KernelLine<'a> {
             buffers: self.buffers,
             other: self.other_inode.map(socket_id),
             taken: self.taken.clone(),
+            host: self.host.as_deref().map(str::to_owned),
         }
     }
 }

@@ -279,7 +279,7 @@ pub struct ConversationLine<'a> {
     /// The name by which the program came to the peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_name: Option<&'a str>,
-    /// How that is known: dns, mdns, sni, host or proxy.
+    /// How that is known: dns, mdns, sni, host, proxy or hosts (the hosts file has it, and the program's arguments mention it).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer_name_source: Option<&'a str>,
     /// The protocols that it carried, the outermost first, where they were recognised.

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use syscalls::Sysno;
 
-use crate::protocol::Detail;
+use crate::protocol::{Detail, Source};
 use crate::syscall::{Outcome, Role, errno};
 use crate::tracer::event::{CallEvent, Descriptor, Nanos, SocketId};
 
@@ -328,6 +328,13 @@ impl Story {
         {
             conversation.name = self.names.find(pid, peer).cloned();
             process = self.processes.parent(pid).filter(|parent| *parent != pid);
+        }
+        let host = event.kernel.as_ref().and_then(|it| it.host.as_deref());
+        if let (Some(host), None) = (host, &conversation.name) {
+            conversation.name = Some(Name {
+                text: host.into(),
+                source: Source::Hosts,
+            });
         }
         // A server is called by that name, which tells nothing of who calls.
         if let (Some((name, source)), None, true) = (

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::event::Socket;
 use super::start::Asking;
 use super::watch::Watching;
-use crate::kernel::{self, Depth, Facts};
+use crate::kernel::{self, Depth, Facts, Hosts};
 use crate::syscall::{Memory, Outcome, Role};
 
 /// The length of a struct sockaddr_in6, the longest that matters.
@@ -49,6 +49,9 @@ impl Engine {
             };
             calling.kernel = self.ask_kernel(calling.tid, fd, &socket, depth, role);
         }
+        if role == Role::Connect && self.config.kernel != Asking::Never && !is_unix(&socket) {
+            self.ask_hosts(calling);
+        }
         match (role, outcome) {
             (Role::Connect, _)
                 if goes_on && !calling.kernel.as_ref().is_some_and(|it| it.is_connected()) =>
@@ -63,6 +66,21 @@ impl Engine {
         }
         let waits = ends && outcome == Outcome::Error(libc::EAGAIN);
         self.watched_call(socket.id, calling, !ends || waits);
+    }
+
+    /// Looks for the name of whom a call connects to in the process's hosts file.
+    fn ask_hosts(&mut self, calling: &mut Calling) {
+        let [_, address, len, ..] = calling.entry.raw.args;
+        let address = calling.snapshot.bytes(address, ADDRESS.min(len as usize));
+        let Some(process) = self.tracees.processes.get_mut(&calling.pid) else {
+            return;
+        };
+        let hosts = process.hosts.get_or_insert_with(|| Hosts::of(calling.pid));
+        if let Some((ip, _)) = kernel::end(&address)
+            && let Some(name) = hosts.name(ip)
+        {
+            calling.kernel.get_or_insert_default().host = Some(name.to_owned());
+        }
     }
 
     /// Asks about a socket. A copy of a descriptor may exist only while nobody else who has it can close it: where other threads share

@@ -274,6 +274,7 @@ impl Engine {
         if let Some(process) = self.tracees.processes.get_mut(&pid) {
             process.name.clone_from(&name);
             process.uses_io_uring = false;
+            process.hosts = None;
             process.places.clear();
             if process.call_by_call == CallByCall::UntilExec {
                 process.call_by_call = CallByCall::No;

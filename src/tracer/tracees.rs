@@ -7,6 +7,7 @@ use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::inject::Injection;
 use super::recorder::space::SpaceId;
+use crate::kernel::Hosts;
 use crate::syscall::Entry;
 use rustc_hash::FxHashMap;
 
@@ -103,6 +104,8 @@ pub struct Process {
     pub opaque: bool,
     /// Whether it uses io_uring, which has been said.
     pub uses_io_uring: bool,
+    /// The names of its hosts file that concern it, once it has connected to anybody.
+    pub hosts: Option<Hosts>,
     /// Its memory.
     pub space: SpaceId,
     /// What its filters stop.
@@ -128,6 +131,7 @@ impl Process {
             call_by_call: CallByCall::No,
             opaque: false,
             uses_io_uring: false,
+            hosts: None,
             coverage,
             places: Vec::new(),
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::harness::data::{lines, of_type};
-use crate::harness::{binary, command, installed, is_root, run, scratch, sockstrace, text, traced};
+use crate::harness::{
+    binary, command, installed, is_root, run, scratch, servers, sockstrace, text, traced,
+};
 
 /// A program in python: what it printed, and what its trace says.
 fn told(options: &[&str], code: &str) -> (String, String) {
@@ -355,4 +357,28 @@ fn the_kernel_is_asked_in_the_network_of_the_program() {
             "{it}"
         );
     }
+}
+
+#[test]
+fn the_hosts_file_names_whom_the_arguments_mention() {
+    let server = servers::http("hello");
+    let curl = installed("curl");
+    let name = |host: &str| {
+        let url = format!("http://{host}:{}/", server.port());
+        let folder = scratch();
+        let file = folder.path().join("trace");
+        let json = format!("--json={}", text(&file));
+        run(sockstrace(&[&json], &[text(&curl), "-s4", &url])).exited(0);
+        let all = lines(&file);
+        let ended = of_type(&all, "conversation");
+        let found = ended.iter().find(|it| it["peer_port"] == server.port());
+        let found = found.expect("a conversation with the server");
+        (
+            found["peer_name"].clone(),
+            found["peer_name_source"].clone(),
+        )
+    };
+    // It has that name on every machine.
+    assert_eq!(name("localhost"), ("localhost".into(), "hosts".into()));
+    assert_eq!(name("127.0.0.1"), (Value::Null, Value::Null));
 }
