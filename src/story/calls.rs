@@ -203,7 +203,7 @@ impl Story {
                 && event.call.row.number != Sysno::splice
                 && let Some(conversation) = self.conversations.open_mut(socket.id)
             {
-                conversation.passed = Some(event.pid);
+                (conversation.passed, conversation.arrived) = (Some(event.pid), false);
             }
         }
     }

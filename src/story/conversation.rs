@@ -36,8 +36,9 @@ pub struct Conversation {
     pub backlog: Option<i32>,
     /// The processes that made calls on it; the first few.
     pub processes: Vec<i32>,
-    /// The process that passed it on in a message, until another one makes a call on it.
+    /// The process that passed it on in a message, and whether another one has made a call on it since.
     pub(super) passed: Option<i32>,
+    pub(super) arrived: bool,
     /// The name by which the program came to its peer.
     pub name: Option<Name>,
     /// The socket.
@@ -155,6 +156,7 @@ impl Conversation {
             backlog: None,
             processes: Vec::new(),
             passed: None,
+            arrived: false,
             name: None,
             socket,
             local: None,
@@ -268,9 +270,7 @@ impl Conversation {
 
     /// Notes who uses it.
     pub(super) fn used_by(&mut self, pid: i32) {
-        if self.passed.is_some_and(|passer| passer != pid) {
-            self.passed = None;
-        }
+        self.arrived |= self.passed.is_some_and(|passer| passer != pid);
         if self.processes.len() < PROCESSES && !self.processes.contains(&pid) {
             self.processes.push(pid);
         }
@@ -279,7 +279,7 @@ impl Conversation {
     /// What is to be said at its end, `open` if that is only the end of the trace.
     pub(super) fn farewell(&mut self, now: Nanos, open: bool) -> Farewell {
         let fate = match self.part {
-            _ if open && self.passed.is_some() => Fate::HandedOn,
+            _ if open && self.passed.is_some() && !self.arrived => Fate::HandedOn,
             _ if open => Fate::Open,
             Part::Listener(count) => Fate::Listened(count),
             _ if !self.has_carried() && self.link != Link::Connected && self.lost_to.is_some() => {
