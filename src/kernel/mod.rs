@@ -12,8 +12,8 @@ mod tcp;
 pub use buffers::Buffers;
 pub use hosts::Hosts;
 pub use look::{Depth, look};
-pub use monitor::{CONNECTIONS, LISTENING, Monitor, States, namespace};
-pub use taken::{Taken, end};
+pub use monitor::{CONNECTIONS, LISTENING, Monitor, Seen, States, namespace};
+pub use taken::{Taken, address_and_port};
 pub use tcp::{STATES, Tcp};
 
 /// What was seen.

@@ -2,6 +2,7 @@
 //!
 //! It touches no socket, so that nobody has to stand still for it. It costs as much as the machine has sockets: who asks sees to that.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -14,6 +15,19 @@ use super::{Buffers, Facts, Tcp};
 #[derive(Debug)]
 pub struct Monitor {
     socket: OwnedFd,
+    /// The number of the latest question.
+    asked: Cell<u32>,
+}
+
+/// A socket that it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its inode; 0 where nobody has it any more.
+    pub inode: u64,
+    /// Its state, by its number in [`STATES`](super::STATES).
+    pub state: u8,
+    /// What is known of it.
+    pub facts: Facts,
 }
 
 /// Which states are asked for, as bits (include/net/tcp_states.h).
@@ -85,10 +99,13 @@ impl Monitor {
             let socket = libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG);
             (socket >= 0).then(|| OwnedFd::from_raw_fd(socket))?
         };
-        Some(Self { socket })
+        Some(Self {
+            socket,
+            asked: Cell::new(0),
+        })
     }
 
-    /// The sockets of a family and protocol in those states, each with its inode, which is 0 where nobody has it any more.
+    /// The sockets of a family and protocol in those states.
     ///
     /// # Errors
     /// The kernel's; what came before is true.
@@ -97,18 +114,18 @@ impl Monitor {
         family: i32,
         protocol: i32,
         states: States,
-        mut each: impl FnMut(u64, Facts),
+        mut each: impl FnMut(Seen),
     ) -> io::Result<()> {
         let request = request(family, protocol, states, &[0; 48]);
         self.ask(REQUEST | DUMP, &request, |body| {
-            if let Some((inode, facts)) = inet(body) {
-                each(inode, facts);
+            if let Some(seen) = inet(body) {
+                each(seen);
             }
         })
     }
 
-    /// The connection between those two addresses, as the kernel writes them (struct sockaddr), with its inode.
-    pub fn connection(&self, local: &[u8], peer: &[u8]) -> Option<(u64, Facts)> {
+    /// The connection between those two addresses, as the kernel writes them (struct sockaddr).
+    pub fn connection(&self, local: &[u8], peer: &[u8]) -> Option<Seen> {
         let (family, source, from) = apart(local)?;
         let (_, destination, to) = apart(peer).filter(|it| it.0 == family)?;
         let mut ends = [0; 48];
@@ -153,7 +170,10 @@ impl Monitor {
         message.extend(((HEADER + request.len()) as u32).to_ne_bytes());
         message.extend(BY_FAMILY.to_ne_bytes());
         message.extend(flags.to_ne_bytes());
-        message.extend([0; 8]);
+        let number = self.asked.get().wrapping_add(1);
+        self.asked.set(number);
+        message.extend(number.to_ne_bytes());
+        message.extend([0; 4]);
         message.extend(request);
         let (socket, sent) = (self.socket.as_raw_fd(), message.len());
         // SAFETY: the buffer is as long as it says.
@@ -177,7 +197,12 @@ impl Monitor {
                 return Err(io::Error::last_os_error());
             };
             let (mut rest, mut more) = (&room[..len.min(ROOM)], true);
-            while let Some((kind, body, next)) = first(rest) {
+            while let Some((kind, answers, body, next)) = first(rest) {
+                rest = next;
+                // An earlier question's, which nobody waited for.
+                if answers != number {
+                    continue;
+                }
                 match kind {
                     DONE => return Ok(()),
                     ERROR => {
@@ -187,7 +212,6 @@ impl Monitor {
                     _ => each(body),
                 }
                 more = flags & DUMP != 0;
-                rest = next;
             }
             if !more || len == 0 {
                 return Ok(());
@@ -206,13 +230,14 @@ fn request(family: i32, protocol: i32, states: States, ends: &[u8; 48]) -> Vec<u
     request
 }
 
-/// The first message of several: its type, its body, and what follows.
-fn first(messages: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+/// The first message of several: its type, which question it answers, its body, and what follows.
+fn first(messages: &[u8]) -> Option<(u16, u32, &[u8], &[u8])> {
     let len = u32::from_ne_bytes(*messages.first_chunk()?) as usize;
     let kind = u16::from_ne_bytes(messages.get(4..6)?.try_into().ok()?);
+    let number = u32::from_ne_bytes(messages.get(8..12)?.try_into().ok()?);
     let body = messages.get(HEADER..len)?;
     let next = messages.get(len.next_multiple_of(4)..).unwrap_or_default();
-    Some((kind, body, next))
+    Some((kind, number, body, next))
 }
 
 /// The attributes of an answer, by type.
@@ -227,7 +252,7 @@ fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
 }
 
 /// A struct inet_diag_msg with its attributes.
-fn inet(body: &[u8]) -> Option<(u64, Facts)> {
+fn inet(body: &[u8]) -> Option<Seen> {
     let word = |at: usize| {
         let bytes = body.get(at..at + 4)?.try_into().ok()?;
         Some(u32::from_ne_bytes(bytes))
@@ -260,7 +285,11 @@ fn inet(body: &[u8]) -> Option<(u64, Facts)> {
             _ => {}
         }
     }
-    Some((inode.into(), facts))
+    Some(Seen {
+        inode: inode.into(),
+        state,
+        facts,
+    })
 }
 
 /// An address and port as a struct sockaddr.
@@ -316,9 +345,9 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut listens = None;
-        let mut look = |found, facts: Facts| {
-            if found == inode(&listener) {
-                listens = facts.tcp;
+        let mut look = |seen: Seen| {
+            if seen.inode == inode(&listener) {
+                listens = seen.facts.tcp;
             }
         };
         monitor
@@ -331,20 +360,17 @@ mod tests {
         client.peek(&mut [0; 5]).unwrap();
         let mut all = Vec::new();
         monitor
-            .sockets(libc::AF_INET, 6, CONNECTIONS, |inode, facts| {
-                all.push((inode, facts))
-            })
+            .sockets(libc::AF_INET, 6, CONNECTIONS, |seen| all.push(seen))
             .unwrap();
-        let found = all.iter().find(|it| it.0 == inode(&client));
-        let (_, facts) = found.expect("our connection is among them");
+        let found = all.iter().find(|it| it.inode == inode(&client));
+        let Seen { facts, .. } = found.expect("our connection is among them");
         assert_eq!(facts.unread, Some(5));
         assert!(facts.buffers.is_some_and(|it| it.receive_limit > 0));
         let same = super::super::look(own, client.as_raw_fd(), crate::kernel::Depth::All).unwrap();
         assert_eq!((&facts.local, &facts.peer), (&same.local, &same.peer));
-        let (found, exact) = monitor
-            .connection(&facts.local, &facts.peer)
-            .expect("it is there");
-        assert_eq!((found, exact.unread), (inode(&client), Some(5)));
+        let exact = monitor.connection(&facts.local, &facts.peer);
+        let exact = exact.expect("it is there");
+        assert_eq!((exact.inode, exact.facts.unread), (inode(&client), Some(5)));
         assert_eq!(monitor.connection(&facts.local, &facts.local), None);
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Monitor};
+use super::Monitor;
 
 /// What keeps an address from being taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,25 +30,24 @@ impl Monitor {
     /// Who has the address, a struct sockaddr, so that it cannot be bound: a listener rather than others, what lives rather than what
     /// is in TIME_WAIT. `not` is the inode of whoever asks.
     pub fn who_has(&self, address: &[u8], protocol: i32, not: u64) -> Option<Taken> {
-        let (ip, port) = end(address)?;
+        let (ip, port) = address_and_port(address)?;
         let mut found: Option<(u8, u64)> = None;
         for family in [libc::AF_INET, libc::AF_INET6] {
-            let _partial = self.sockets(family, protocol, u32::MAX, |inode, facts: Facts| {
-                let conflicts = end(&facts.local).is_some_and(|(its, at)| {
+            let _partial = self.sockets(family, protocol, u32::MAX, |seen| {
+                let conflicts = address_and_port(&seen.facts.local).is_some_and(|(its, at)| {
                     let everywhere = its.is_unspecified() || ip.is_unspecified();
                     at == port && (everywhere || its.to_canonical() == ip.to_canonical())
                 });
-                let state = facts.tcp.map_or(TIME_WAIT, |tcp| tcp.state);
                 let rank = |state| match state {
                     LISTEN => 2,
                     TIME_WAIT => 0,
                     _ => 1,
                 };
                 if conflicts
-                    && inode != not
-                    && found.is_none_or(|(before, _)| rank(state) > rank(before))
+                    && seen.inode != not
+                    && found.is_none_or(|(before, _)| rank(seen.state) > rank(before))
                 {
-                    found = Some((state, inode));
+                    found = Some((seen.state, seen.inode));
                 }
             });
         }
@@ -76,7 +75,7 @@ impl Taken {
 }
 
 /// Address and port of a struct sockaddr.
-pub fn end(address: &[u8]) -> Option<(IpAddr, u16)> {
+pub fn address_and_port(address: &[u8]) -> Option<(IpAddr, u16)> {
     let family = u16::from_ne_bytes(*address.first_chunk()?);
     let port = u16::from_be_bytes(address.get(2..4)?.try_into().ok()?);
     let ip = match i32::from(family) {
@@ -130,5 +129,12 @@ mod tests {
         drop(listener);
         assert_eq!(monitor.who_has(&address, libc::IPPROTO_TCP, 0), None);
         assert_eq!(monitor.who_has(&[], libc::IPPROTO_TCP, 0), None);
+        let datagrams = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = datagrams.local_addr().unwrap().port().to_be_bytes();
+        address[2..4].copy_from_slice(&port);
+        let taken = monitor.who_has(&address, libc::IPPROTO_UDP, 0);
+        let taken = taken.expect("it is taken");
+        assert!(!taken.lingers());
+        assert_eq!(taken.pid, Some(own));
     }
 }

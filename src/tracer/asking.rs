@@ -76,7 +76,7 @@ impl Engine {
             return;
         };
         let hosts = process.hosts.get_or_insert_with(|| Hosts::of(calling.pid));
-        if let Some((ip, _)) = kernel::end(&address)
+        if let Some((ip, _)) = kernel::address_and_port(&address)
             && let Some(name) = hosts.name(ip)
         {
             calling.kernel.get_or_insert_default().host = Some(name.to_owned());

@@ -105,12 +105,11 @@ impl Watch {
             let states = if listens { LISTENING } else { CONNECTIONS };
             if let Some(monitor) = self.monitor(namespace, pid) {
                 // What was said before it failed is true.
-                let _partial =
-                    monitor.sockets(family, libc::IPPROTO_TCP, states, |inode, facts| {
-                        if wanted.binary_search_by_key(&inode, |it| it.0).is_ok() {
-                            found.insert(inode, facts);
-                        }
-                    });
+                let _partial = monitor.sockets(family, libc::IPPROTO_TCP, states, |seen| {
+                    if wanted.binary_search_by_key(&seen.inode, |it| it.0).is_ok() {
+                        found.insert(seen.inode, seen.facts);
+                    }
+                });
             }
         }
         found
@@ -173,6 +172,10 @@ impl Engine {
         let Some(namespace) = kernel::namespace(pid) else {
             return;
         };
+        // As long as the process is there: others may outlive it.
+        if self.watch.monitor(namespace, pid).is_none() {
+            return;
+        }
         let family = socket.kind.map_or(0, |it| it.0);
         let mut told = Key::default();
         if what == Watching::Handshake {
@@ -374,8 +377,8 @@ impl Engine {
     pub(super) fn ask_monitor_again(&mut self, tid: i32, id: SocketId) -> Option<Facts> {
         let (namespace, local, peer) = self.watch.ends.get(&id)?.clone();
         let monitor = self.watch.monitor(namespace, tid)?;
-        let (inode, facts) = monitor.connection(&local, &peer)?;
-        (inode == id).then_some(facts)
+        let seen = monitor.connection(&local, &peer)?;
+        (seen.inode == id).then_some(seen.facts)
     }
 }
 
