@@ -48,6 +48,21 @@ impl Spans {
         self.pieces.push((self.text.len(), paint, false));
     }
 
+    /// Adds the pieces of others.
+    pub fn append(&mut self, others: &Self) {
+        let start = self.text.len();
+        self.text.push_str(&others.text);
+        let pieces = others.pieces.iter();
+        self.pieces
+            .extend(pieces.map(|(end, paint, whole)| (start + end, *paint, *whole)));
+    }
+
+    /// The text without its looks.
+    #[cfg(test)]
+    pub fn text(&self) -> String {
+        self.text.clone()
+    }
+
     /// Adds a piece that stays on one line where it can, but for what it has in parentheses.
     pub fn add_unbroken(&mut self, paint: Paint, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
@@ -64,7 +79,7 @@ impl Spans {
     }
 
     /// How many columns it takes.
-    fn columns(&self) -> usize {
+    pub fn columns(&self) -> usize {
         match is_plain(&self.text) {
             true => self.text.len(),
             false => self.iter().map(|(text, _)| text.width()).sum(),

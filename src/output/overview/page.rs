@@ -65,6 +65,7 @@ pub fn write<W: Write>(overview: &mut Overview<W>, end: Nanos) -> String {
     let page = Page {
         escape: overview.escape,
         glyphs: overview.glyphs,
+        width: settings.width,
         layout,
     };
     out.push('\n');
@@ -84,6 +85,7 @@ pub fn write<W: Write>(overview: &mut Overview<W>, end: Nanos) -> String {
 struct Page {
     escape: Escape,
     glyphs: &'static Glyphs,
+    width: Option<usize>,
     layout: Layout,
 }
 
@@ -92,22 +94,38 @@ impl Page {
         if rows.is_empty() {
             return;
         }
-        for line in table::lines(heading, rows) {
+        let narrow = self
+            .width
+            .filter(|width| table::width(heading, rows) > *width);
+        let lines = match narrow {
+            Some(room) => table::list(heading, rows, room),
+            None => table::lines(heading, rows),
+        };
+        for line in lines {
             self.layout.painted(out, &line);
         }
     }
 
     fn conversations(&self, out: &mut String, rows: &[Row], several: bool) {
-        let rows: Vec<_> = rows
-            .iter()
-            .flat_map(|row| self.rows(row, several))
-            .collect();
-        self.table(out, &CONVERSATIONS, &rows);
+        let table = |brief| -> Vec<_> {
+            let rows = rows.iter().flat_map(|row| self.rows(row, several, brief));
+            rows.collect()
+        };
+        let fits = |cells: &[Vec<Cell>]| {
+            let width = table::width(&CONVERSATIONS, cells);
+            self.width.is_none_or(|room| width <= room)
+        };
+        let (full, brief) = (table(false), table(true));
+        let cells = match fits(&full) || !fits(&brief) {
+            true => full,
+            false => brief,
+        };
+        self.table(out, &CONVERSATIONS, &cells);
     }
 
     /// The row of a conversation, and below it those of its peers where datagrams went to several.
-    fn rows(&self, row: &Row, several: bool) -> Vec<Vec<Cell>> {
-        let mut rows: Vec<_> = self.row(row, several).into_iter().collect();
+    fn rows(&self, row: &Row, several: bool, brief: bool) -> Vec<Vec<Cell>> {
+        let mut rows: Vec<_> = self.row(row, several, brief).into_iter().collect();
         if let Some(conversation) = row.conversation.as_deref() {
             let exchanges = conversation.exchanges.several();
             let exchanges = exchanges.iter().take(EXCHANGES);
@@ -126,7 +144,7 @@ impl Page {
         cells
     }
 
-    fn row(&self, row: &Row, several: bool) -> Option<Vec<Cell>> {
+    fn row(&self, row: &Row, several: bool, brief: bool) -> Option<Vec<Cell>> {
         let (conversation, farewell) = (row.conversation.as_deref()?, row.farewell.as_ref()?);
         let listener = conversation.is_listener();
         let sizes = |bytes| match listener || row.failed() {
@@ -146,7 +164,7 @@ impl Page {
         Some(vec![
             Cell::painted(row.number.to_string(), Paint::Conversation(number)),
             Cell::new(if several { row.who.as_str() } else { "" }),
-            Cell::painted(self.ends(conversation), Paint::Conversation(number)),
+            Cell::painted(self.ends(conversation, brief), Paint::Conversation(number)),
             Cell::new(conversation.layers.names().collect::<Vec<_>>().join(" ")),
             Cell::new(
                 row.connect
@@ -373,29 +391,49 @@ impl Page {
         let (shares, rest) = overview.spent.shares(end);
         let uses = USES.iter().map(|(_, word)| *word).zip(shares);
         let all = uses.chain([("the program itself", rest)]);
-        let mut spans = Spans::default();
-        spans.add(Paint::Plain, |out| {
-            out.push_str("  ");
-            duration(out, end, self.glyphs);
-            out.push_str(" in all");
-        });
-        for (word, share) in all.filter(|(_, share)| *share * 1000 > end) {
-            spans.add(Paint::Dim, |out| {
-                out.push_str("   ");
-                out.push_str(word);
-                out.push(' ');
+        let all: Vec<_> = all.filter(|(_, share)| *share * 1000 > end).collect();
+        let pieces = |longest: usize| {
+            let mut whole = Spans::default();
+            whole.add(Paint::Plain, |out| {
+                out.push_str("  ");
+                duration(out, end, self.glyphs);
+                out.push_str(" in all");
             });
-            spans.add(Paint::Plain, |out| {
-                duration(out, share, self.glyphs);
-                out.push(' ');
-                out.push_str(&self.bar(share, end));
+            let shares = all.iter().map(|(word, share)| {
+                let mut piece = Spans::default();
+                piece.add(Paint::Dim, |out| {
+                    out.push_str("   ");
+                    out.push_str(word);
+                    out.push(' ');
+                });
+                piece.add(Paint::Plain, |out| {
+                    duration(out, *share, self.glyphs);
+                    out.push(' ');
+                    out.push_str(&self.bar(*share, end, longest));
+                });
+                piece
             });
+            [whole].into_iter().chain(shares).collect::<Vec<_>>()
+        };
+        let columns = |pieces: &[Spans]| pieces.iter().map(Spans::columns).sum::<usize>();
+        let room = self.width.unwrap_or(usize::MAX);
+        let tried = [BAR, BAR / 2, BAR / 4].map(pieces);
+        let [.., shortest] = &tried;
+        let pieces = tried.iter().find(|it| columns(it) <= room);
+        let mut line = Spans::default();
+        for piece in pieces.unwrap_or(shortest) {
+            if line.columns() > 0 && line.columns() + piece.columns() > room {
+                self.layout.painted(out, &std::mem::take(&mut line));
+                line.add(Paint::Plain, |out| out.push_str("  "));
+            }
+            line.append(piece);
         }
-        self.layout.painted(out, &spans);
+        self.layout.painted(out, &line);
     }
 
-    fn bar(&self, share: Nanos, of: Nanos) -> String {
-        let eighths = (u128::from(share) * 8 * BAR as u128 / u128::from(of.max(1))) as usize;
+    /// A bar that would be so long for all of the time.
+    fn bar(&self, share: Nanos, of: Nanos, longest: usize) -> String {
+        let eighths = (u128::from(share) * 8 * longest as u128 / u128::from(of.max(1))) as usize;
         if !self.escape.unicode {
             return "#".repeat((eighths / 8).max(1));
         }
@@ -437,10 +475,11 @@ impl Page {
         text
     }
 
-    /// `10.0.0.7:41234 → 93.184.216.34:80 example.com`.
-    fn ends(&self, conversation: &Conversation) -> String {
+    /// `10.0.0.7:41234 → 93.184.216.34:80 example.com`; in brief without our own end.
+    fn ends(&self, conversation: &Conversation, brief: bool) -> String {
         let mut text = String::new();
         let Conversation { local, peer, .. } = conversation;
+        let local = local.as_ref().filter(|_| !brief || peer.is_none());
         let (escape, glyphs) = (self.escape, self.glyphs);
         match (conversation.part, local, peer) {
             (Part::Listener(_), Some(local), _) => {
@@ -454,10 +493,13 @@ impl Page {
                 text.push(' ');
                 address::write(&mut text, peer, escape);
             }
-            (Part::Pair, ..) => text.push_str("a pair within the program"),
-            (_, local, peer) => {
-                words::connection(&mut text, local.as_ref(), peer.as_ref(), escape, glyphs)
+            (Part::Accepted, None, Some(peer)) => {
+                text.push_str(glyphs.from);
+                text.push(' ');
+                address::write(&mut text, peer, escape);
             }
+            (Part::Pair, ..) => text.push_str("a pair within the program"),
+            (_, local, peer) => words::connection(&mut text, local, peer.as_ref(), escape, glyphs),
         }
         if let Some(name) = &conversation.name {
             text.push(' ');

@@ -30,8 +30,14 @@ impl Cell {
 /// A column's heading, and whether it is of numbers, which end below each other.
 pub type Column = (&'static str, bool);
 
-/// The rows with their heading, as lines.
-pub fn lines(heading: &[Column], rows: &[Vec<Cell>]) -> Vec<Spans> {
+/// How many columns of the terminal the table takes.
+pub fn width(heading: &[Column], rows: &[Vec<Cell>]) -> usize {
+    let used = used(heading, rows);
+    used.iter().map(|(_, width)| width + 2).sum()
+}
+
+/// The columns that have content, with their widths.
+fn used(heading: &[Column], rows: &[Vec<Cell>]) -> Vec<(usize, usize)> {
     let width = |at: usize| {
         rows.iter()
             .filter_map(|row| row.get(at))
@@ -39,11 +45,53 @@ pub fn lines(heading: &[Column], rows: &[Vec<Cell>]) -> Vec<Spans> {
             .max()
             .unwrap_or(0)
     };
-    let used: Vec<(usize, usize)> = (0..heading.len())
+    (0..heading.len())
         .map(|at| (at, width(at)))
         .filter(|(_, width)| *width > 0)
         .map(|(at, width)| (at, width.max(columns(heading[at].0))))
-        .collect();
+        .collect()
+}
+
+/// The same for a place that is too narrow for it: each row is one after the other what it holds, numbers with their headings.
+pub fn list(heading: &[Column], rows: &[Vec<Cell>], room: usize) -> Vec<Spans> {
+    /// How far further lines of a row are set in.
+    const INDENT: usize = 5;
+    let mut lines = Vec::new();
+    for row in rows {
+        let mut line = Spans::default();
+        for ((word, number), cell) in heading.iter().zip(row) {
+            if cell.text.trim().is_empty() {
+                continue;
+            }
+            let word = if *number && *word != "#" { *word } else { "" };
+            let label = if word.is_empty() {
+                0
+            } else {
+                columns(word) + 1
+            };
+            let used = line.columns();
+            if used > INDENT && used + 2 + label + columns(&cell.text) > room {
+                lines.push(std::mem::take(&mut line));
+                line.add(Paint::Plain, |out| out.push_str(&" ".repeat(INDENT - 2)));
+            }
+            line.add(Paint::Plain, |out| out.push_str("  "));
+            if !word.is_empty() {
+                line.add(Paint::Dim, |out| {
+                    out.push_str(word);
+                    out.push(' ');
+                });
+            }
+            let paint = cell.paint.unwrap_or(Paint::Plain);
+            line.add(paint, |out| out.push_str(cell.text.trim()));
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// The rows with their heading, as lines.
+pub fn lines(heading: &[Column], rows: &[Vec<Cell>]) -> Vec<Spans> {
+    let used = used(heading, rows);
     let line = |cell: &dyn Fn(usize) -> (String, Paint)| {
         let mut spans = Spans::default();
         for (at, width) in &used {
@@ -68,4 +116,41 @@ pub fn lines(heading: &[Column], rows: &[Vec<Cell>]) -> Vec<Spans> {
         })
     }));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_wide_goes_on_in_further_lines() {
+        let heading = [
+            ("#", true),
+            ("who", false),
+            ("wait", true),
+            ("ended", false),
+        ];
+        let row = |texts: [&str; 4]| texts.map(Cell::new).to_vec();
+        let rows = [
+            row(["1", "10.0.0.7:41234 → 192.0.2.9:80", "12ms", "closed by us"]),
+            row(["2", "", "", "left open"]),
+        ];
+        assert_eq!(width(&heading, &rows), 54);
+        let text = |room| -> Vec<String> {
+            let lines = list(&heading, &rows, room);
+            lines.iter().map(Spans::text).collect()
+        };
+        assert_eq!(
+            text(40),
+            [
+                "  1  10.0.0.7:41234 → 192.0.2.9:80",
+                "     wait 12ms  closed by us",
+                "  2  left open",
+            ]
+        );
+        assert_eq!(
+            text(200)[0],
+            "  1  10.0.0.7:41234 → 192.0.2.9:80  wait 12ms  closed by us"
+        );
+    }
 }
