@@ -14,6 +14,7 @@ mod errors;
 mod facts;
 mod languages;
 mod modes;
+mod networks;
 mod outlived;
 mod pressure;
 mod privileges;

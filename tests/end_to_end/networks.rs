@@ -1,0 +1,112 @@
+//! A network of the test's own, with delay, loss and an address that is nobody's: what the trace says of it is so.
+
+use crate::harness::programs::script;
+use crate::harness::{binary, command, installed, is_root, run, scratch};
+
+/// What a program in python printed and what its trace says, behind a link that delays each packet by 20 ms and loses every n-th with
+/// data.
+fn told(lost: u32, options: &[&str], code: &str) -> (String, String) {
+    let folder = scratch();
+    let file = folder.path().join("trace");
+    let [unshare, python] = ["unshare", "python3"].map(installed);
+    let mut network = command(unshare);
+    // An ordinary user may make networks in a user namespace.
+    network.arg(if is_root() { "-n" } else { "-Urn" });
+    network.arg(&python).arg(script("network.py"));
+    network.args(["20", &lost.to_string()]).arg(binary());
+    network.args(options).arg("-o").arg(&file);
+    network.arg(&python).args(["-c", code]);
+    let outcome = run(network).exited(0);
+    let trace = std::fs::read_to_string(&file).expect("a trace");
+    (outcome.stdout.text(), trace)
+}
+
+/// What follows those words, up to the next space or comma.
+#[track_caller]
+fn after<'a>(text: &'a str, words: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(words)
+        .unwrap_or_else(|| panic!("no {words}: {text}"));
+    rest.split([' ', ',', '\n']).next().unwrap_or_default()
+}
+
+/// Milliseconds, as a trace or ss(8) has them.
+#[track_caller]
+fn millis(text: &str) -> f64 {
+    let number = text.trim_end_matches("ms");
+    number.parse().unwrap_or_else(|_| panic!("no time: {text}"))
+}
+
+const CLIENT: &str = "import socket, subprocess
+peer = socket.create_connection(('10.77.0.2', 80))
+def ask(count):
+    peer.sendall(b'%d' % count)
+    while count: count -= len(peer.recv(min(count, 4096)))
+";
+const ASKS_SS: &str = "
+print(subprocess.run(['ss', '-tinH', 'dst', '10.77.0.2'], capture_output=True, text=True).stdout)
+peer.close()";
+
+#[test]
+fn of_a_slow_link_the_trace_says_what_ss_says() {
+    let code = format!("{CLIENT}ask(10); ask(3){ASKS_SS}");
+    let (ss, trace) = told(0, &["--kernel", "--overview"], &code);
+    let before = trace.split("runs ss").next().unwrap_or_default();
+    let last = before
+        .lines()
+        .rfind(|line| line.contains("ESTABLISHED, rtt "));
+    let last = last.unwrap_or_else(|| panic!("no round-trip time: {trace}"));
+    let told = millis(after(last, "ESTABLISHED, rtt "));
+    let kernel = millis(after(&ss, " rtt:").split('/').next().unwrap_or_default());
+    assert!(
+        (told - kernel).abs() < 0.1,
+        "{told} and {kernel}: {ss}{trace}"
+    );
+    assert!((40.0..200.0).contains(&told), "{trace}");
+    assert_eq!(after(last, "window "), after(&ss, "cwnd:"), "{ss}{last}");
+    let close = trace.lines().find(|line| line.contains("closed by us"));
+    let close = close.unwrap_or_else(|| panic!("no close: {trace}"));
+    assert!(millis(after(close, ", rtt ")) >= 40.0, "{close}");
+    // A handshake is one round trip, and so is an answer.
+    let row = trace.lines().find(|line| line.contains(" → 10.77.0.2:80 "));
+    let row = row.unwrap_or_else(|| panic!("no row: {trace}"));
+    let connect = row.split_whitespace().find(|word| word.ends_with("ms"));
+    assert!(millis(connect.unwrap_or_default()) >= 40.0, "{row}");
+    let answer = trace.lines().find(|line| line.contains("after "));
+    let answer = answer.unwrap_or_else(|| panic!("no answer: {trace}"));
+    assert!(millis(after(answer, "after ")) >= 40.0, "{answer}");
+}
+
+#[test]
+fn what_is_lost_is_sent_again_and_counted() {
+    // Zeros before a number change nothing.
+    let code = format!("{CLIENT}peer.sendall(b'0' * 300000); ask(10){ASKS_SS}");
+    let (ss, trace) = told(20, &["--engine", "stop"], &code);
+    let sent_again: u32 = after(&ss, "retrans:0/").parse().expect("a number");
+    assert!(sent_again > 0, "{ss}");
+    let words = match sent_again {
+        1 => ", 1 segment sent again".to_owned(),
+        count => format!(", {count} segments sent again"),
+    };
+    assert!(trace.contains(&words), "no {words}: {trace}");
+}
+
+#[test]
+fn who_is_nobody_answers_nothing() {
+    let code = "import socket
+try: socket.create_connection(('10.77.1.9', 80))
+except TimeoutError: print('timed out')";
+    let (printed, trace) = told(0, &["--overview"], code);
+    assert_eq!(printed, "timed out\n");
+    for words in [
+        "⤷ still waiting for 10.77.1.9:80",
+        "nothing for 1s, SYN sent twice",
+        "connect(3, 10.77.1.9:80) = -1 ETIMEDOUT",
+        "never connected, lived 3.",
+        ", SYN sent twice",
+        "error    connect-no-answer  10.77.1.9:80 answers nothing at all, for 3.",
+        "never connected: ETIMEDOUT",
+    ] {
+        assert!(trace.contains(words), "no {words}: {trace}");
+    }
+}
