@@ -417,6 +417,7 @@ fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a> {
         outcome: match resolution.upshot {
             Upshot::NoAnswer => "no-answer",
             Upshot::Found => "found",
+            Upshot::Cut => "cut",
             Upshot::Nothing => "nothing",
             Upshot::NoSuchName => "no-such-name",
             Upshot::Refused(code) => code,

@@ -312,7 +312,7 @@ pub struct NameLine<'a> {
     pub addresses: Vec<String>,
     /// How many records of other types came.
     pub records: u64,
-    /// What came of it: found, nothing, no-such-name, no-answer, or the server's code.
+    /// What came of it: found, cut (too long for UDP, and not asked for by TCP), nothing, no-such-name, no-answer, or the server's code.
     pub outcome: &'a str,
     /// How it is known: dns or mdns.
     pub source: &'a str,

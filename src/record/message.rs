@@ -142,7 +142,10 @@ impl<'a> LookupLine<'a> {
                 }
                 Verdict::Nothing => "nothing",
                 Verdict::NoSuchName => "no-such-name",
-                Verdict::Cut => "cut",
+                Verdict::Cut(addresses) => {
+                    line.addresses = addresses.clone();
+                    "cut"
+                }
                 Verdict::Refused(code) => code,
             })
         });
@@ -158,7 +161,7 @@ impl<'a> LookupLine<'a> {
             }
             Some("nothing") => Some(Verdict::Nothing),
             Some("no-such-name") => Some(Verdict::NoSuchName),
-            Some("cut") => Some(Verdict::Cut),
+            Some("cut") => Some(Verdict::Cut(self.addresses)),
             Some(code) => {
                 let code = CODES.iter().find(|known| **known == code)?;
                 Some(Verdict::Refused(code))

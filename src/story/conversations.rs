@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::Conversation;
-use super::apart::Standing;
+use super::apart::{Standing, is_inet_stream};
 use super::meaning::Farewell;
 use crate::tracer::event::{Nanos, Socket, SocketId};
 
@@ -34,7 +34,8 @@ struct Closed {
 }
 
 impl Conversations {
-    /// Meets a socket in a call that began at `start`; `new` if this call has made it, `open` if it is not decided whose it is.
+    /// Meets a socket in a call that began at `start`; `new` if this call has made it, `open` if it is not decided whose it is. A stream
+    /// has its number all the same, since most are the program's own.
     pub fn meet(&mut self, socket: Socket, start: Nanos, new: bool, open: bool) {
         if let Some(known) = self.open.get_mut(&socket.id)
             && !new
@@ -55,7 +56,11 @@ impl Conversations {
         }
         self.closed.retain(|it| it.id != socket.id);
         self.seen += 1;
-        let conversation = Conversation::new(self.seen, socket);
+        let mut conversation = Conversation::new(self.seen, socket);
+        if open && is_inet_stream(&conversation) {
+            self.count += 1;
+            conversation.number = self.count;
+        }
         self.open.insert(socket.id, Rc::new(conversation));
         if !open {
             self.settle(socket.id, Standing::Own);
@@ -69,7 +74,9 @@ impl Conversations {
             return;
         };
         conversation.standing = standing;
+        let given = conversation.number;
         match standing {
+            Standing::Own if given > 0 => {}
             Standing::Own => {
                 conversation.number = count + 1;
                 self.count += 1;
@@ -77,6 +84,10 @@ impl Conversations {
             Standing::Apart => {
                 conversation.number = -apart - 1;
                 self.apart += 1;
+                // The latest number is free again; behind an earlier one others have theirs.
+                if given > 0 && given == count {
+                    self.count -= 1;
+                }
             }
             Standing::Open => {}
         }

@@ -38,6 +38,8 @@ pub struct Resolution {
     pub upshot: Upshot,
     /// When it was told, where that was by no occasion but after a while.
     pub told: Option<Nanos>,
+    /// Whether an answer did not fit into a datagram, and nobody has asked for it by TCP yet.
+    cut: bool,
     /// Questions without an answer.
     open: Vec<Question>,
 }
@@ -76,12 +78,27 @@ pub enum Upshot {
     NoAnswer,
     /// There are addresses, or other records.
     Found,
+    /// The answer did not fit into a datagram (TC), and nobody got it by TCP.
+    Cut,
     /// The name exists, but has nothing of what was asked.
     Nothing,
     /// It does not exist.
     NoSuchName,
     /// The server would or could not say: its code.
     Refused(&'static str),
+}
+
+impl Upshot {
+    /// Which one counts of several: one kind of record may be there and the other not.
+    fn weight(self) -> u8 {
+        match self {
+            Self::NoAnswer => 0,
+            Self::Nothing => 1,
+            Self::Cut => 2,
+            Self::NoSuchName | Self::Refused(_) => 3,
+            Self::Found => 4,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -164,8 +181,11 @@ impl Resolutions {
         resolution.end = heard.time;
         resolution.servers[question.server].answered = true;
         let (addresses, finding) = match verdict {
-            // The same will be asked again by TCP.
-            Verdict::Cut => return None,
+            // The same will be asked again by TCP; some take what did fit in.
+            Verdict::Cut(addresses) => {
+                resolution.cut = true;
+                (addresses.clone(), Upshot::Cut)
+            }
             Verdict::Found(addresses, records) => {
                 resolution.records += records;
                 (addresses.clone(), Upshot::Found)
@@ -180,8 +200,7 @@ impl Resolutions {
             }
         }
         let known = resolution.upshot;
-        // One kind of record may be there and the other not.
-        if known != Upshot::Found && (finding != Upshot::Nothing || known == Upshot::NoAnswer) {
+        if finding.weight() >= known.weight() {
             resolution.upshot = finding;
         }
         Some((resolution.name.clone(), addresses))
@@ -198,7 +217,17 @@ impl Resolutions {
         }
     }
 
-    /// Whether an answer did not fit into a datagram, so that the process will ask again by TCP.
+    /// Whether that server is asked by one of them.
+    pub fn asks(&self, server: &SockAddr) -> bool {
+        let servers = |it: &Resolution| {
+            it.servers
+                .iter()
+                .any(|it| it.address.as_ref() == Some(server))
+        };
+        self.followed.iter().any(servers)
+    }
+
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.followed.is_empty()
     }
@@ -232,21 +261,29 @@ impl Resolution {
             end: heard.time,
             upshot: Upshot::NoAnswer,
             told: None,
+            cut: false,
             open: Vec::new(),
         }
     }
 
-    /// Whether nothing is open any more.
+    /// Whether nothing is open any more, and nothing is to be asked again by TCP.
     pub fn is_over(&self) -> bool {
+        self.open.is_empty() && !self.cut
+    }
+
+    /// The same for its thread, which does something else now, and after a resolver's patience.
+    pub fn is_left(&self) -> bool {
         self.open.is_empty()
     }
 
     /// Whether something went wrong.
     pub fn failed(&self) -> bool {
-        matches!(
-            self.upshot,
-            Upshot::NoAnswer | Upshot::NoSuchName | Upshot::Refused(_)
-        )
+        match self.upshot {
+            Upshot::NoAnswer | Upshot::NoSuchName | Upshot::Refused(_) => true,
+            // What did fit in is taken by some.
+            Upshot::Cut => self.addresses.is_empty(),
+            Upshot::Found | Upshot::Nothing => false,
+        }
     }
 
     /// How its names became known.
@@ -278,6 +315,12 @@ impl Resolution {
         }
         if !self.asked.contains(&lookup.asked) && self.asked.len() < PARTS {
             self.asked.push(lookup.asked.clone());
+        }
+        if heard.by == By::Tcp {
+            self.cut = false;
+            if self.upshot == Upshot::Cut {
+                self.upshot = Upshot::NoAnswer;
+            }
         }
         let known =
             |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;

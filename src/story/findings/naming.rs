@@ -91,7 +91,7 @@ impl Naming {
             Outcome::Refused(code) => found.add(&REFUSED, &*server, told, || {
                 format!("{server} answers {code} when asked for {name}.")
             }),
-            Outcome::Found | Outcome::Nothing => {
+            Outcome::Found | Outcome::Cut | Outcome::Nothing => {
                 let silent = resolution.servers.iter().find(|it| !it.answered);
                 if let Some(silent) = silent {
                     let silent = silent
