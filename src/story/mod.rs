@@ -11,6 +11,7 @@ pub(crate) mod chaos;
 mod conversation;
 mod conversations;
 mod findings;
+mod lookups;
 mod meaning;
 mod names;
 mod patience;
