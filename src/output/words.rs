@@ -435,7 +435,7 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
                 out.push_str(" times");
             }
         }
-        if !server.answered && servers.iter().any(|other| other.answered) {
+        if resolution.waited_in_vain(server) {
             out.push_str(" in vain");
         }
         let next = servers.get(at + 1).map(|server| server.by);

@@ -10,6 +10,8 @@ use crate::tracer::event::{Nanos, SocketId};
 const FOLLOWED: usize = 256;
 /// How many addresses, servers, names and kinds of one are remembered.
 const PARTS: usize = 64;
+/// Servers that one socket asks within so short a time are asked at once, and whoever answers first counts: 50 ms.
+const AT_ONCE: Nanos = 50_000_000;
 
 /// One name that a program wished to know, with all that it asked for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub struct Resolution {
     pub tid: i32,
     /// The name.
     pub name: String,
-    /// Longer ones that were tried too: with search domains (resolv.conf(5)).
+    /// Others that were tried too: with search domains (resolv.conf(5)).
     pub tried: Vec<String>,
     /// What was asked of it.
     pub asked: Vec<Asked>,
@@ -55,6 +57,8 @@ pub struct Server {
     pub times: u32,
     /// Whether it answered.
     pub answered: bool,
+    /// By which socket it was asked first, and when.
+    first: (SocketId, Nanos),
     questions: Vec<(String, Asked, u32)>,
 }
 
@@ -149,7 +153,11 @@ impl Resolutions {
         let at = self
             .followed
             .iter()
-            .position(|it| it.pid == heard.pid && it.is_about(&lookup.name));
+            .position(|it| it.pid == heard.pid && it.is_about(&lookup.name))
+            .or_else(|| {
+                let last = self.followed.iter().rposition(|it| it.pid == heard.pid);
+                last.filter(|at| self.followed[*at].may_go_on_to(lookup))
+            });
         let at = match at {
             Some(at) => at,
             None if self.followed.len() < FOLLOWED => {
@@ -179,7 +187,9 @@ impl Resolutions {
         let (resolution, at) = found?;
         let question = resolution.open.swap_remove(at);
         resolution.end = heard.time;
-        resolution.servers[question.server].answered = true;
+        // All may have been asked at once: who it was says the datagram's sender.
+        let server = resolution.server(heard).unwrap_or(question.server);
+        resolution.servers[server].answered = true;
         let (addresses, finding) = match verdict {
             // The same will be asked again by TCP; some take what did fit in.
             Verdict::Cut(addresses) => {
@@ -294,6 +304,25 @@ impl Resolution {
         }
     }
 
+    /// Whether a server was waited for in vain: another one answered, which was not asked at the same time.
+    pub fn waited_in_vain(&self, server: &Server) -> bool {
+        let at_once = |other: &Server| {
+            let (socket, time) = other.first;
+            socket == server.first.0 && time.abs_diff(server.first.1) < AT_ONCE
+        };
+        let answered = |other: &&Server| other.answered;
+        !server.answered
+            && self.servers.iter().any(|it| it.answered)
+            && !self.servers.iter().filter(answered).any(at_once)
+    }
+
+    /// Which one of the servers it is that is asked so, or says so.
+    fn server(&self, heard: Heard<'_>) -> Option<usize> {
+        let known =
+            |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;
+        self.servers.iter().position(known)
+    }
+
     /// Whether the name is this one, or this one with a search domain, or the other way round.
     fn is_about(&self, name: &str) -> bool {
         let longer = |long: &str, short: &str| {
@@ -305,11 +334,25 @@ impl Resolution {
         self.name.eq_ignore_ascii_case(name) || longer(name, &self.name) || longer(&self.name, name)
     }
 
+    /// Whether a name that was not found is followed by this one with the next search domain: they have the beginning in common, and
+    /// the same is asked of both.
+    fn may_go_on_to(&self, lookup: &Lookup) -> bool {
+        let in_vain = matches!(self.upshot, Upshot::NoSuchName | Upshot::Nothing);
+        let labels = |name: &str| Some(name.split_once('.')?.0.to_ascii_lowercase());
+        let (first, next) = (labels(&self.name), labels(&lookup.name));
+        self.is_over()
+            && in_vain
+            && first.is_some()
+            && first == next
+            && self.asked.contains(&lookup.asked)
+    }
+
     fn ask(&mut self, heard: Heard<'_>, lookup: &Lookup) {
         let name = &lookup.name;
-        if name.len() < self.name.len() {
-            let longer = std::mem::replace(&mut self.name, name.clone());
-            self.try_too(longer);
+        // The shorter one is what was wished; of two with different search domains, the latest is what came of it.
+        if name.len() < self.name.len() || !self.is_about(name) {
+            let former = std::mem::replace(&mut self.name, name.clone());
+            self.try_too(former);
         } else if !self.name.eq_ignore_ascii_case(name) {
             self.try_too(name.clone());
         }
@@ -322,9 +365,7 @@ impl Resolution {
                 self.upshot = Upshot::NoAnswer;
             }
         }
-        let known =
-            |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;
-        let server = match self.servers.iter().position(known) {
+        let server = match self.server(heard) {
             Some(server) => server,
             None if self.servers.len() < PARTS => {
                 self.servers.push(Server {
@@ -332,6 +373,7 @@ impl Resolution {
                     by: heard.by,
                     times: 0,
                     answered: false,
+                    first: (heard.socket, heard.time),
                     questions: Vec::new(),
                 });
                 self.servers.len() - 1

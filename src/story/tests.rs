@@ -1,6 +1,7 @@
 //! What the story says of programs.
 
 mod finding;
+mod lookups;
 mod resolving;
 mod transfers;
 

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Found, Kind, Severity, place, span};
-use crate::story::{Resolution, Told, Upshot as Outcome, What};
+use crate::story::{Resolution, Server, Told, Upshot as Outcome, What};
 use crate::tracer::event::Nanos;
 
 const NOT_FOUND: Kind = Kind {
@@ -92,7 +92,8 @@ impl Naming {
                 format!("{server} answers {code} when asked for {name}.")
             }),
             Outcome::Found | Outcome::Cut | Outcome::Nothing => {
-                let silent = resolution.servers.iter().find(|it| !it.answered);
+                let in_vain = |it: &&Server| resolution.waited_in_vain(it);
+                let silent = resolution.servers.iter().find(in_vain);
                 if let Some(silent) = silent {
                     let silent = silent
                         .address

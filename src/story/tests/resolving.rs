@@ -10,11 +10,11 @@ use simple_dns::{
 use super::*;
 use crate::syscall::Data;
 
-const UDP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 0);
-const TCP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_STREAM, 0);
+pub(super) const UDP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 0);
+pub(super) const TCP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_STREAM, 0);
 const UNIX: (i32, i32, i32) = (libc::AF_UNIX, libc::SOCK_STREAM, 0);
 
-fn question(id: u16, name: &str, kind: TYPE) -> Packet<'_> {
+pub(super) fn question(id: u16, name: &str, kind: TYPE) -> Packet<'_> {
     let mut packet = Packet::new_query(id);
     let name = DnsName::new(name).expect("a name");
     let kind = QTYPE::TYPE(kind);
@@ -67,51 +67,10 @@ pub(super) fn answers_six(fd: i32, id: u16, name: &str) -> Act {
     carries(recvfrom(fd, &bytes, bytes.len() as u64, 2048), bytes)
 }
 
-fn carries(mut act: Act, bytes: Vec<u8>) -> Act {
+pub(super) fn carries(mut act: Act, bytes: Vec<u8>) -> Act {
     let len = bytes.len() as u64;
     act.event.call.args[1].value = Value::Data(Data { bytes, len });
     act
-}
-
-/// The same in a stream, with its length before it.
-fn framed(mut act: Act) -> Act {
-    let Value::Data(data) = &act.event.call.args[1].value else {
-        panic!("no data")
-    };
-    let mut bytes = (data.len as u16).to_be_bytes().to_vec();
-    bytes.extend(&data.bytes);
-    act.event.call.raw.args[2] += 2;
-    act = act.gives(bytes.len() as i64);
-    carries(act, bytes)
-}
-
-/// An answer that did not fit into its datagram, but for these addresses.
-fn cut(fd: i32, id: u16, name: &str, addresses: &[[u8; 4]]) -> Act {
-    let act = answers(fd, id, name, TYPE::A, addresses, RCODE::NoError);
-    let Value::Data(data) = &act.event.call.args[1].value else {
-        panic!("no data")
-    };
-    let mut bytes = data.bytes.clone();
-    // TC (RFC 1035 section 4.1.1).
-    bytes[2] |= 2;
-    carries(act, bytes)
-}
-
-/// A resolver's stream at descriptor 3 as [`resolver`] has its datagrams.
-fn by_stream(id: SocketId, at: u64, server: SockAddr, talk: Vec<Act>) -> Vec<Event> {
-    let mut acts = vec![makes_kind(3, id, TCP), connect(3, server)];
-    acts.extend(talk.into_iter().map(framed));
-    acts.push(close(3).releases(id));
-    let acts = acts.into_iter().enumerate();
-    acts.map(|(step, act)| {
-        let act = if step == 0 {
-            act
-        } else {
-            act.on_kind(3, id, TCP)
-        };
-        act.at((at + step as u64) * MS, 1000).done()
-    })
-    .collect()
 }
 
 /// A resolver's socket at descriptor 3, which asks and gets its answers, 1 ms each, from a time on.
@@ -128,7 +87,7 @@ pub(super) fn resolver(id: SocketId, at: u64, server: [u8; 4], talk: Vec<Act>) -
 }
 
 /// What is shown: the lines that fold left out, each with its number, what it is and its name.
-fn shown(told: &[Told]) -> Vec<String> {
+pub(super) fn shown(told: &[Told]) -> Vec<String> {
     let shown = told.iter().filter(|told| !told.folds);
     let lines = shown.map(|told| {
         let conversation = told.conversation.as_ref();
@@ -157,7 +116,7 @@ fn shown(told: &[Told]) -> Vec<String> {
     lines.filter(|line| line != "0 process").collect()
 }
 
-fn web(id: SocketId, at: u64, address: [u8; 4]) -> Vec<Event> {
+pub(super) fn web(id: SocketId, at: u64, address: [u8; 4]) -> Vec<Event> {
     vec![
         makes(4, id).at(at * MS, 1000).done(),
         connect(4, inet(address, 80))
@@ -331,104 +290,6 @@ fn every_call_is_numbered_where_every_call_is_shown() {
     );
 }
 
-fn servers(told: &[Told]) -> Vec<(By, bool)> {
-    let resolution = told.iter().find_map(|told| match &told.what {
-        What::Resolved(it) => Some(it),
-        _ => None,
-    });
-    let servers = &resolution.expect("one").servers;
-    servers.iter().map(|it| (it.by, it.answered)).collect()
-}
-
-#[test]
-fn a_cut_answer_is_asked_for_by_tcp() {
-    let name = "example.com";
-    let mut events = resolver(
-        1,
-        1,
-        [10, 0, 0, 2],
-        vec![asks(3, 7, name, TYPE::A), cut(3, 7, name, &[])],
-    );
-    let talk = || {
-        let found = &[[192, 0, 2, 1]];
-        vec![
-            asks(3, 7, name, TYPE::A),
-            answers(3, 7, name, TYPE::A, found, RCODE::NoError),
-        ]
-    };
-    let after = |server| {
-        let mut events = events.clone();
-        events.extend(by_stream(2, 10, server, talk()));
-        events.extend(web(3, 20, [192, 0, 2, 1]));
-        tell(events).1
-    };
-    let told = after(inet([10, 0, 0, 2], 53));
-    let used = ["1 socket", "1 connect example.com", "1 close example.com"];
-    assert_eq!(shown(&told)[0], "0 example.com A Found 192.0.2.1");
-    assert_eq!(shown(&told)[1..], used);
-    assert_eq!(servers(&told), [(By::Udp, true), (By::Tcp, true)]);
-    // What is no name server's port says nothing of a stream; that it was asked before does.
-    let told = after(inet([10, 0, 0, 2], 5353));
-    assert_eq!(shown(&told)[..2], ["0 example.com A Cut", "1 socket"]);
-    // Nor does the answer have to be asked for again: what did fit in is used.
-    events = resolver(
-        1,
-        1,
-        [10, 0, 0, 2],
-        vec![
-            asks(3, 7, name, TYPE::A),
-            cut(3, 7, name, &[[192, 0, 2, 1]]),
-        ],
-    );
-    events.extend(web(3, 20, [192, 0, 2, 1]));
-    let told = tell(events).1;
-    assert_eq!(shown(&told)[0], "0 example.com A Cut 192.0.2.1");
-    assert_eq!(shown(&told)[1..], used);
-}
-
-#[test]
-fn a_stream_is_the_program_s_own_unless_it_asks_a_name_server() {
-    let server = || inet([10, 0, 0, 2], 53);
-    let plain = |talk: Vec<Act>| {
-        let mut events = vec![makes_kind(3, 1, TCP), connect(3, server())];
-        events.extend(talk);
-        events.push(close(3).releases(1));
-        let events = events.into_iter().enumerate().map(|(step, act)| {
-            let act = if step == 0 {
-                act
-            } else {
-                act.on_kind(3, 1, TCP)
-            };
-            act.at(step as u64 * MS, 1000).done()
-        });
-        shown(&tell(events.collect()).1)
-    };
-    assert_eq!(
-        plain(vec![sendto(3, b"hello")]),
-        ["1 socket", "1 connect", "1 sendto", "1 close"]
-    );
-    assert_eq!(plain(vec![]), ["1 socket", "1 connect", "1 close"]);
-    let question = framed(asks(3, 7, "example.com", TYPE::A));
-    let answer = framed(answers(3, 7, "example.com", TYPE::A, &[], RCODE::NoError));
-    // That is told later, as one line.
-    assert!(plain(vec![question, answer]).is_empty());
-}
-
-#[test]
-fn a_stream_is_held_back_until_its_thread_does_something_else() {
-    let mut story = Story::new(Options::default());
-    let mut step = |act: Act, at: u64| shown(&story.tell(act.at(at * MS, 1000).done()));
-    assert!(step(makes(3, 1), 1).is_empty());
-    assert_eq!(step(makes(4, 2), 2), ["1 socket"]);
-    assert_eq!(
-        step(connect(4, inet([192, 0, 2, 1], 80)).on(4, 2), 3),
-        ["2 socket", "2 connect"]
-    );
-    assert!(step(makes(5, 3), 4).is_empty());
-    assert!(shown(&tick(&mut story, 100 * MS)).is_empty());
-    assert_eq!(shown(&tick(&mut story, 300 * MS)), ["3 socket"]);
-}
-
 #[test]
 fn datagrams_that_are_no_questions_are_the_program_s_own() {
     let events = resolver(
@@ -527,7 +388,7 @@ proptest! {
                 3 => answers(fd, 7, "example.com", TYPE::A, &[[192, 0, 2, 1]], RCODE::NoError).on_kind(fd, id, kind),
                 4 => sendto(fd, b"hello").on_kind(fd, id, kind),
                 5 => setsockopt(fd).on_kind(fd, id, kind),
-                6 => framed(asks(fd, 7, "example.com", TYPE::A)).on_kind(fd, id, kind),
+                6 => super::lookups::framed(asks(fd, 7, "example.com", TYPE::A)).on_kind(fd, id, kind),
                 7 => connect(fd, inet([10, 0, 0, 2], 80)).on_kind(fd, id, kind),
                 8 => connect(fd, SockAddr::UnixPath(b"/run/nscd/socket".to_vec())).on_kind(fd, id, kind),
                 _ => close(fd).on_kind(fd, id, kind).releases(id),
