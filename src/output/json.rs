@@ -440,6 +440,7 @@ fn server_line(server: &Server) -> ServerLine<'_> {
             By::Tcp => "tcp",
             By::Multicast => "multicast",
             By::Resolved => "resolved",
+            By::Nscd => "nscd",
         },
         times: server.times,
         answered: server.answered,

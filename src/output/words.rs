@@ -7,7 +7,7 @@ use super::grammar::errno_name;
 use super::number::{decimal, signed};
 use super::time::{duration, size, whole_seconds};
 use crate::kernel::Facts;
-use crate::protocol::Message;
+use crate::protocol::{Message, Source};
 use crate::story::{
     Awaited, By, Conversation, Ending, Farewell, Fate, Meaning, Name, Resolution, Rival, Side,
     Upshot,
@@ -397,6 +397,8 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
         }
         Upshot::Cut => "answer too long for UDP (TC)",
         Upshot::Nothing => "nothing of that kind",
+        // It does not say why.
+        Upshot::NoSuchName if resolution.source() == Source::Nscd => "no such name",
         Upshot::NoSuchName => "no such name (NXDOMAIN)",
         Upshot::NoAnswer => "no answer",
         Upshot::Refused(code) => {
@@ -422,7 +424,8 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
             _ if again => {}
             Some(SockAddr::Inet { ip, port: 53 }) => out.push_str(&ip.to_string()),
             Some(SockAddr::Inet6 { ip, port: 53, .. }) => out.push_str(&ip.to_string()),
-            Some(SockAddr::UnixPath(_)) => out.push_str("systemd-resolved"),
+            _ if server.by == By::Resolved => out.push_str("systemd-resolved"),
+            _ if server.by == By::Nscd => out.push_str("nscd"),
             Some(address) => address::write(out, address, escape),
             None => out.push_str("a server"),
         }
@@ -444,7 +447,7 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
                 By::Udp => " by UDP",
                 By::Tcp => " by TCP",
                 By::Multicast => " by multicast",
-                By::Resolved => "",
+                By::Resolved | By::Nscd => "",
             });
         }
     }

@@ -190,8 +190,10 @@ impl Story {
             }
             told.stage = Some(Stage::Resolve);
         }
-        // A peer that is waited for is worth a line, whoever waits.
-        told.folds = !matches!(told.what, What::StillWaiting);
+        // A peer that is waited for is worth a line, whoever waits; and why no names are told of is worth one.
+        let mapped = |message: &Message| message.detail == Detail::Mapped;
+        let stays = matches!(told.what, What::StillWaiting) || told.messages.iter().any(mapped);
+        told.folds = !stays;
         told.importance = told.importance.min(Importance::Expected);
     }
 

@@ -5,7 +5,7 @@ use super::resolution::{By, Heard};
 use super::{
     Conversation, Direction, Importance, Name, Resolution, Stage, Story, Told, What, bytes,
 };
-use crate::protocol::{Detail, Kind, Source};
+use crate::protocol::{Detail, Kind};
 use crate::syscall::{Role, SockAddr};
 use crate::tracer::event::{Change, Nanos};
 
@@ -41,10 +41,7 @@ impl Story {
                 if let Some((name, addresses)) = named {
                     let name = Name {
                         text: name.as_str().into(),
-                        source: match heard.by {
-                            By::Multicast => Source::Mdns,
-                            _ => Source::Dns,
-                        },
+                        source: heard.by.source(),
                     };
                     for address in addresses {
                         self.names
@@ -129,7 +126,10 @@ fn way(conversation: &Conversation) -> By {
         Some(SockAddr::Inet { ip, .. }) if ip.is_multicast() => By::Multicast,
         Some(SockAddr::Inet6 { ip, .. }) if ip.is_multicast() => By::Multicast,
         Some(SockAddr::Inet { .. } | SockAddr::Inet6 { .. }) if conversation.is_stream() => By::Tcp,
-        Some(SockAddr::UnixPath(_)) => By::Resolved,
+        Some(SockAddr::UnixPath(_)) => match conversation.layers.names().next() {
+            Some("nscd") => By::Nscd,
+            _ => By::Resolved,
+        },
         _ => By::Udp,
     }
 }

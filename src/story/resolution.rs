@@ -73,6 +73,19 @@ pub enum By {
     Multicast,
     /// By a UNIX socket, to systemd-resolved.
     Resolved,
+    /// By a UNIX socket, to nscd(8).
+    Nscd,
+}
+
+impl By {
+    /// How a name is known that was asked for so.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Multicast => Source::Mdns,
+            Self::Nscd => Source::Nscd,
+            Self::Udp | Self::Tcp | Self::Resolved => Source::Dns,
+        }
+    }
 }
 
 /// What came of it.
@@ -298,10 +311,9 @@ impl Resolution {
 
     /// How its names became known.
     pub fn source(&self) -> Source {
-        match self.servers.iter().any(|server| server.by == By::Multicast) {
-            true => Source::Mdns,
-            false => Source::Dns,
-        }
+        let sources = self.servers.iter().filter(|it| it.answered);
+        let last = sources.last().or(self.servers.last());
+        last.map_or(Source::Dns, |server| server.by.source())
     }
 
     /// Whether a server was waited for in vain: another one answered, which was not asked at the same time.

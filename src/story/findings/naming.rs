@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Found, Kind, Severity, place, span};
-use crate::story::{Resolution, Server, Told, Upshot as Outcome, What};
+use crate::story::{By, Resolution, Server, Told, Upshot as Outcome, What};
 use crate::tracer::event::Nanos;
 
 const NOT_FOUND: Kind = Kind {
@@ -136,6 +136,11 @@ impl Naming {
 fn server(resolution: &Resolution) -> String {
     let answered = resolution.servers.iter().find(|it| it.answered);
     let server = answered.or(resolution.servers.first());
+    match server.map(|it| it.by) {
+        Some(By::Nscd) => return "nscd".into(),
+        Some(By::Resolved) => return "systemd-resolved".into(),
+        _ => {}
+    }
     let address = server.and_then(|it| it.address.as_ref());
     address.map_or_else(
         || "The name server".into(),

@@ -4,6 +4,7 @@ use simple_dns::{RCODE, TYPE};
 
 use super::resolving::{TCP, UDP, answers, asks, carries, resolver, shown, web};
 use super::*;
+use crate::protocol::Source;
 
 /// The same in a stream, with its length before it.
 pub(super) fn framed(mut act: Act) -> Act {
@@ -265,4 +266,75 @@ fn a_look_at_many_addresses_is_the_name_service_s() {
     let lines = shown(&tell(events).1);
     assert_eq!(lines.len(), 4, "{lines:?}");
     assert_eq!(lines[1], "1 socket");
+}
+
+/// What nscd is asked, and says: numbers in the machine's order, then bytes.
+fn nscd(numbers: &[i32], rest: &[u8]) -> Vec<u8> {
+    let mut bytes: Vec<_> = numbers.iter().flat_map(|it| it.to_ne_bytes()).collect();
+    bytes.extend(rest);
+    bytes
+}
+
+/// A question to nscd by a socket of its own, and the answer in pieces.
+fn by_nscd(id: SocketId, at: u64, question: Vec<u8>, answer: &[Vec<u8>]) -> Vec<Event> {
+    let path = SockAddr::UnixPath(b"/var/run/nscd/socket".to_vec());
+    let unix = (libc::AF_UNIX, libc::SOCK_STREAM, 0);
+    let mut acts = vec![
+        makes_kind(3, id, unix),
+        connect(3, path).on_kind(3, id, unix),
+        carries(sendto(3, &question), question).on_kind(3, id, unix),
+    ];
+    acts.extend(answer.iter().map(|piece| {
+        let act = recvfrom(3, piece, piece.len() as u64, 2048);
+        carries(act, piece.clone()).on_kind(3, id, unix)
+    }));
+    acts.push(close(3).on_kind(3, id, unix).releases(id));
+    let acts = acts.into_iter().enumerate();
+    acts.map(|(step, act)| act.at((at + step as u64) * MS, 1000).done())
+        .collect()
+}
+
+#[test]
+fn a_name_that_nscd_knows() {
+    let hosts = nscd(&[2, 13, 6], b"hosts\0");
+    let cache = [b"hosts\0\0\0\x01\0\0\0\0\0".to_vec()];
+    let mut events = by_nscd(1, 1, hosts, &cache);
+    let question = nscd(&[2, 14, 12], b"example.com\0");
+    let answer = [
+        nscd(&[2, 1, 1, 4, 0, 0], &[]),
+        vec![192, 0, 2, 1, libc::AF_INET as u8],
+    ];
+    events.extend(by_nscd(2, 10, question, &answer));
+    events.extend(web(3, 20, [192, 0, 2, 1]));
+    let (_, told) = tell(events);
+    assert_eq!(
+        shown(&told),
+        [
+            // From there on names may be found without a call.
+            "-1 recvfrom",
+            "0 example.com addresses Found 192.0.2.1",
+            "1 socket",
+            "1 connect example.com",
+            "1 close example.com",
+        ]
+    );
+    assert_eq!(servers(&told), [(By::Nscd, true)]);
+    assert_eq!(resolution(&told).source(), Source::Nscd);
+}
+
+#[test]
+fn what_nscd_does_not_serve_is_asked_of_a_name_server() {
+    let name = "example.com";
+    let question = nscd(&[2, 14, 12], b"example.com\0");
+    let mut events = by_nscd(1, 1, question, &[nscd(&[2, -1, 0, 0, 0, 0], &[])]);
+    let found = &[[192, 0, 2, 1]];
+    let talk = vec![
+        asks(3, 7, name, TYPE::A),
+        answers(3, 7, name, TYPE::A, found, RCODE::NoError),
+    ];
+    events.extend(resolver(2, 10, [10, 0, 0, 2], talk));
+    let told = told_in_the_end(events);
+    assert_eq!(shown(&told), ["0 example.com addresses+A Found 192.0.2.1"]);
+    assert_eq!(servers(&told), [(By::Nscd, true), (By::Udp, true)]);
+    assert_eq!(resolution(&told).source(), Source::Dns);
 }
