@@ -1,6 +1,6 @@
 //! The open conversations, and the few that closed last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -24,6 +24,8 @@ pub struct Conversations {
     /// How many of the program's own have a number, and how many of those apart.
     count: i64,
     apart: i64,
+    /// Numbers of streams that turned out to be apart, while later ones are in use.
+    free: BTreeSet<i64>,
 }
 
 #[derive(Debug)]
@@ -84,8 +86,9 @@ impl Conversations {
             Standing::Apart => {
                 conversation.number = -apart - 1;
                 self.apart += 1;
-                // The latest number is free again; behind an earlier one others have theirs.
-                if given > 0 && given == count {
+                // The latest numbers are given anew; behind an earlier one others have theirs.
+                self.free.extend((given > 0).then_some(given));
+                while self.free.remove(&self.count) {
                     self.count -= 1;
                 }
             }

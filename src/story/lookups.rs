@@ -16,6 +16,14 @@ impl Story {
             let (What::Call(event), Some(conversation)) = (&told.what, &told.conversation) else {
                 continue;
             };
+            let heard = Heard {
+                pid: event.pid,
+                tid: event.tid,
+                socket: conversation.socket.id,
+                server: conversation.peer.as_ref(),
+                by: way(conversation),
+                time: event.end,
+            };
             let direction = bytes::direction(event);
             for message in &told.messages {
                 let (Detail::Lookup(lookup), Some(direction)) = (&message.detail, direction) else {
@@ -29,14 +37,6 @@ impl Story {
                 if !resolves {
                     continue;
                 }
-                let heard = Heard {
-                    pid: event.pid,
-                    tid: event.tid,
-                    socket: conversation.socket.id,
-                    server: conversation.peer.as_ref(),
-                    by: way(conversation),
-                    time: event.end,
-                };
                 let named = self.apart.resolutions.hear(heard, lookup);
                 if let Some((name, addresses)) = named {
                     let name = Name {
@@ -50,9 +50,10 @@ impl Story {
                 }
             }
             if event.call.row.role == Role::Close && !event.released.is_empty() {
-                self.apart
-                    .resolutions
-                    .give_up(conversation.socket.id, event.end);
+                if heard.by == By::Tcp && !conversation.has_carried() {
+                    self.apart.resolutions.cannot_ask(heard);
+                }
+                self.apart.resolutions.give_up(heard.socket, heard.time);
             }
         }
     }
@@ -79,7 +80,10 @@ impl Story {
             None if it.tid == who.tid => it.is_left(),
             None => it.pid == who.pid && it.is_over(),
         });
-        for resolution in taken {
+        for mut resolution in taken {
+            if ends.is_some() {
+                resolution.ends(told.time);
+            }
             let mut resolved = self.resolved(resolution);
             // A process that has just ended has no name any more.
             if let (Some(it), true) = (&mut resolved.who, ends.is_some()) {

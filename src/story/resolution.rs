@@ -240,6 +240,18 @@ impl Resolutions {
         }
     }
 
+    /// A server cannot be reached by TCP: what did not fit into its datagram stays unknown.
+    pub fn cannot_ask(&mut self, heard: Heard<'_>) {
+        let own = |it: &&mut Resolution| {
+            let known = |server: &Server| server.address.as_ref() == heard.server;
+            it.pid == heard.pid && it.cut && it.servers.iter().any(known)
+        };
+        for resolution in self.followed.iter_mut().filter(own) {
+            resolution.meet(heard);
+            (resolution.cut, resolution.end) = (false, heard.time);
+        }
+    }
+
     /// Whether that server is asked by one of them.
     pub fn asks(&self, server: &SockAddr) -> bool {
         let servers = |it: &Resolution| {
@@ -299,6 +311,13 @@ impl Resolution {
         self.open.is_empty()
     }
 
+    /// Its process is gone: what is open was waited for until now.
+    pub fn ends(&mut self, now: Nanos) {
+        if !self.open.is_empty() {
+            self.end = now;
+        }
+    }
+
     /// Whether something went wrong.
     pub fn failed(&self) -> bool {
         match self.upshot {
@@ -311,8 +330,8 @@ impl Resolution {
 
     /// How its names became known.
     pub fn source(&self) -> Source {
-        let sources = self.servers.iter().filter(|it| it.answered);
-        let last = sources.last().or(self.servers.last());
+        let answered = self.servers.iter().rfind(|it| it.answered);
+        let last = answered.or(self.servers.last());
         last.map_or(Source::Dns, |server| server.by.source())
     }
 
@@ -326,6 +345,25 @@ impl Resolution {
         !server.answered
             && self.servers.iter().any(|it| it.answered)
             && !self.servers.iter().filter(answered).any(at_once)
+    }
+
+    /// A server is asked so, or would be: which one of them it is, if there is room.
+    fn meet(&mut self, heard: Heard<'_>) -> Option<usize> {
+        if let Some(known) = self.server(heard) {
+            return Some(known);
+        }
+        if self.servers.len() == PARTS {
+            return None;
+        }
+        self.servers.push(Server {
+            address: heard.server.cloned(),
+            by: heard.by,
+            times: 0,
+            answered: false,
+            first: (heard.socket, heard.time),
+            questions: Vec::new(),
+        });
+        Some(self.servers.len() - 1)
     }
 
     /// Which one of the servers it is that is asked so, or says so.
@@ -377,20 +415,8 @@ impl Resolution {
                 self.upshot = Upshot::NoAnswer;
             }
         }
-        let server = match self.server(heard) {
-            Some(server) => server,
-            None if self.servers.len() < PARTS => {
-                self.servers.push(Server {
-                    address: heard.server.cloned(),
-                    by: heard.by,
-                    times: 0,
-                    answered: false,
-                    first: (heard.socket, heard.time),
-                    questions: Vec::new(),
-                });
-                self.servers.len() - 1
-            }
-            None => return,
+        let Some(server) = self.meet(heard) else {
+            return;
         };
         self.servers[server].ask(name, &lookup.asked);
         self.end = heard.time;

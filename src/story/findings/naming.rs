@@ -21,6 +21,11 @@ const REFUSED: Kind = Kind {
     severity: Severity::Error,
     advice: "The server is there but would or could not answer; another one may, or the zone behind it is broken.",
 };
+const CUT: Kind = Kind {
+    name: "answer-too-long",
+    severity: Severity::Error,
+    advice: "The whole answer is to be had by TCP only: let port 53 pass by TCP too, or use a resolver that asks by it (musl does from 1.2.4 on).",
+};
 const SLOW: Kind = Kind {
     name: "resolver-slow",
     severity: Severity::Warning,
@@ -47,6 +52,7 @@ pub const KINDS: &[&Kind] = &[
     &NOT_FOUND,
     &NO_SERVER,
     &REFUSED,
+    &CUT,
     &SLOW,
     &SECOND_SERVER,
     &SEARCHED,
@@ -90,6 +96,11 @@ impl Naming {
             }),
             Outcome::Refused(code) => found.add(&REFUSED, &*server, told, || {
                 format!("{server} answers {code} when asked for {name}.")
+            }),
+            Outcome::Cut if resolution.failed() => found.add(&CUT, &**name, told, || {
+                format!(
+                    "What {server} has for {name} is too long for UDP, and nobody got it by TCP."
+                )
             }),
             Outcome::Found | Outcome::Cut | Outcome::Nothing => {
                 let in_vain = |it: &&Server| resolution.waited_in_vain(it);

@@ -19,7 +19,7 @@ pub(super) fn framed(mut act: Act) -> Act {
 }
 
 /// An answer that did not fit into its datagram, but for these addresses.
-fn cut(fd: i32, id: u16, name: &str, addresses: &[[u8; 4]]) -> Act {
+pub(super) fn cut(fd: i32, id: u16, name: &str, addresses: &[[u8; 4]]) -> Act {
     let act = answers(fd, id, name, TYPE::A, addresses, RCODE::NoError);
     let Value::Data(data) = &act.event.call.args[1].value else {
         panic!("no data")
@@ -143,6 +143,41 @@ fn a_stream_is_held_back_until_its_thread_does_something_else() {
     assert!(step(makes(5, 3), 4).is_empty());
     assert!(shown(&tick(&mut story, 100 * MS)).is_empty());
     assert_eq!(shown(&tick(&mut story, 300 * MS)), ["3 socket"]);
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_by_tcp() {
+    let name = "example.com";
+    let talk = vec![asks(3, 7, name, TYPE::A), cut(3, 7, name, &[])];
+    let mut events = resolver(1, 1, [10, 0, 0, 2], talk);
+    let refused = connect(3, inet([10, 0, 0, 2], 53)).on_kind(3, 2, TCP);
+    let end = close(3).on_kind(3, 2, TCP).releases(2);
+    events.extend([
+        makes_kind(3, 2, TCP).at(10 * MS, 1000).done(),
+        refused.fails(libc::ECONNREFUSED).at(11 * MS, 1000).done(),
+        end.at(12 * MS, 1000).done(),
+    ]);
+    let told = told_in_the_end(events);
+    assert_eq!(shown(&told), ["0 example.com A Cut"]);
+    assert_eq!(servers(&told), [(By::Udp, true), (By::Tcp, false)]);
+}
+
+#[test]
+fn numbers_of_streams_that_are_apart_are_given_anew() {
+    let server = || inet([10, 0, 0, 2], 53);
+    let on = |act: Act, id: u64, at: u64| act.on_kind(2 + id as i32, id, TCP).at(at * MS, 1000);
+    let question = |fd| framed(asks(fd, 7, "example.com", TYPE::A));
+    let mut events = vec![
+        makes_kind(3, 1, TCP).at(MS, 1000).done(),
+        on(connect(3, server()), 1, 2).done(),
+        makes_kind(4, 2, TCP).at(3 * MS, 1000).done(),
+        on(connect(4, server()), 2, 4).done(),
+        on(question(3), 1, 5).done(),
+        on(question(4), 2, 6).done(),
+    ];
+    events.extend(web(3, 20, [192, 0, 2, 1]));
+    let lines = shown(&tell(events).1);
+    assert_eq!(lines, ["1 socket", "1 connect", "1 close"]);
 }
 
 /// Makes it a datagram to, or from, that server.
