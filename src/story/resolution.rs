@@ -42,6 +42,8 @@ pub struct Resolution {
     pub told: Option<Nanos>,
     /// Whether an answer did not fit into a datagram, and nobody has asked for it by TCP yet.
     cut: bool,
+    /// By which socket it was asked last, while that is open.
+    asking: Option<SocketId>,
     /// Questions without an answer.
     open: Vec<Question>,
 }
@@ -234,6 +236,7 @@ impl Resolutions {
         for resolution in &mut self.followed {
             let before = resolution.open.len();
             resolution.open.retain(|question| question.socket != socket);
+            resolution.asking.take_if(|asking| *asking == socket);
             if resolution.open.len() < before {
                 resolution.end = now;
             }
@@ -297,13 +300,16 @@ impl Resolution {
             upshot: Upshot::NoAnswer,
             told: None,
             cut: false,
+            asking: None,
             open: Vec::new(),
         }
     }
 
-    /// Whether nothing is open any more, and nothing is to be asked again by TCP.
+    /// Whether nothing is open any more, and nothing is to be asked again: by TCP, or by the same socket where the server would or could
+    /// not answer.
     pub fn is_over(&self) -> bool {
-        self.open.is_empty() && !self.cut
+        let again = matches!(self.upshot, Upshot::Refused(_)) && self.asking.is_some();
+        self.open.is_empty() && !self.cut && !again
     }
 
     /// The same for its thread, which does something else now, and after a resolver's patience.
@@ -419,7 +425,7 @@ impl Resolution {
             return;
         };
         self.servers[server].ask(name, &lookup.asked);
-        self.end = heard.time;
+        (self.end, self.asking) = (heard.time, Some(heard.socket));
         // The same once more: the first one is not waited for any longer.
         self.open
             .retain(|it| !(it.name == *name && it.asked == lookup.asked));

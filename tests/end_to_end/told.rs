@@ -278,6 +278,32 @@ fn an_answer_that_is_cut_and_asked_for_by_tcp_is_one_line() {
     }
 }
 
+/// c-ares, by which node asks where it is told to ask for a type of record.
+#[test]
+fn names_that_node_asks_for_by_itself_are_one_line_each() {
+    let address = servers::dns_by_tcp("known.example");
+    let code = format!(
+        "const dns = require('dns'); dns.setServers(['{address}']);
+        dns.resolve4('known.example', () => dns.resolve4('unknown.example', () => {{}}))"
+    );
+    let node = installed("node");
+    let trace = traced(&[], &[text(&node), "-e", &code]).1.text;
+    let lines: Vec<_> = trace
+        .lines()
+        .filter(|line| line.contains(" resolve "))
+        .collect();
+    let [known, unknown] = lines[..] else {
+        panic!("{trace}")
+    };
+    assert!(
+        known.contains("known.example A") && known.contains("192.0.2.7"),
+        "{trace}"
+    );
+    assert!(unknown.contains("no such name (NXDOMAIN)"), "{trace}");
+    assert!(known.contains("by UDP, then by TCP"), "{trace}");
+    assert!(!trace.contains(" connect "), "{trace}");
+}
+
 /// A server that speaks TLS by the certificate of the tests, one request a connection, and the process that it is.
 fn secured(versions: &str) -> (u16, Child) {
     let certificate = script("certificate.pem");

@@ -162,6 +162,27 @@ fn a_server_that_cannot_be_reached_by_tcp() {
     assert_eq!(servers(&told), [(By::Udp, true), (By::Tcp, false)]);
 }
 
+/// As musl does it: after a while the same socket asks once more.
+#[test]
+fn a_server_that_refuses_is_asked_again_in_one_story() {
+    let name = "example.com";
+    let refuses = || answers(3, 7, name, TYPE::A, &[], RCODE::ServerFailure);
+    let question = || asks(3, 7, name, TYPE::A);
+    let talk = vec![question(), refuses(), question(), refuses()];
+    let mut story = Story::new(Options::default());
+    let mut told = Vec::new();
+    for (step, event) in resolver(1, 1, [10, 0, 0, 2], talk).into_iter().enumerate() {
+        told.extend(story.tell(event));
+        if step == 3 {
+            told.extend(tick(&mut story, 1000 * MS));
+            assert!(shown(&told).is_empty());
+        }
+    }
+    told.extend(tick(&mut story, 2000 * MS));
+    assert_eq!(shown(&told), ["0 example.com A Refused(\"SERVFAIL\")"]);
+    assert_eq!(resolution(&told).servers[0].times, 2);
+}
+
 #[test]
 fn numbers_of_streams_that_are_apart_are_given_anew() {
     let server = || inet([10, 0, 0, 2], 53);
