@@ -57,8 +57,8 @@ pub enum Verdict {
     Nothing,
     /// It does not exist (NXDOMAIN).
     NoSuchName,
-    /// The answer did not fit in (TC): it has to be asked for by TCP.
-    Cut,
+    /// The answer did not fit in (TC): it has to be asked for by TCP. These addresses did.
+    Cut(Vec<IpAddr>),
     /// The server would or could not answer: its code, as a word.
     Refused(&'static str),
 }
@@ -186,9 +186,6 @@ fn asked(kind: QTYPE) -> Asked {
 }
 
 fn verdict(packet: &Packet<'_>) -> Verdict {
-    if packet.has_flags(PacketFlag::TRUNCATION) {
-        return Verdict::Cut;
-    }
     match packet.rcode() {
         RCODE::NoError => {}
         RCODE::NameError => return Verdict::NoSuchName,
@@ -207,6 +204,9 @@ fn verdict(packet: &Packet<'_>) -> Verdict {
             _ => None,
         });
     let addresses: Vec<_> = addresses.take(ANSWERS).collect();
+    if packet.has_flags(PacketFlag::TRUNCATION) {
+        return Verdict::Cut(addresses);
+    }
     // That a name stands for another answers nothing by itself.
     let others = packet.answers.iter().filter(|record| {
         !matches!(
@@ -236,7 +236,7 @@ fn words(verdict: &Verdict, packet: &Packet<'_>) -> String {
         }
         Verdict::Nothing => "→ nothing of that kind".into(),
         Verdict::NoSuchName => "→ no such name (NXDOMAIN)".into(),
-        Verdict::Cut => "→ answer too long for UDP (TC)".into(),
+        Verdict::Cut(_) => "→ answer too long for UDP (TC)".into(),
         Verdict::Refused(code) => format!("→ the server answers {code}"),
     }
 }

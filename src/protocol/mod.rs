@@ -14,6 +14,7 @@ mod memcached;
 mod mongodb;
 mod mqtt;
 mod mysql;
+mod nscd;
 mod ntp;
 mod postgres;
 mod quic;
@@ -229,6 +230,12 @@ pub static PROTOCOLS: &[Protocol] = &[
         carrier: Carrier::Stream,
         guess: websocket::guess,
         sniffer: || Box::<websocket::WebSocket>::default(),
+    },
+    Protocol {
+        name: "nscd",
+        carrier: Carrier::Stream,
+        guess: nscd::guess,
+        sniffer: || Box::<nscd::Nscd>::default(),
     },
     Protocol {
         name: "resolved",

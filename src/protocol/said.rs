@@ -49,6 +49,8 @@ pub enum Detail {
     Lookup(Box<Lookup>),
     /// From here on what is said is encrypted.
     Secured,
+    /// From here on the name service's answers are read in memory, without any call.
+    Mapped,
 }
 
 /// How a name is known.
@@ -58,6 +60,8 @@ pub enum Source {
     Dns,
     /// An answer of the machines around (RFC 6762).
     Mdns,
+    /// An answer of this machine's cache (nscd(8)).
+    Nscd,
     /// The server name in a TLS handshake (RFC 6066 section 3).
     Sni,
     /// The Host field of an HTTP request (RFC 9110 section 7.2).
@@ -74,6 +78,7 @@ impl Source {
         match self {
             Self::Dns => "dns",
             Self::Mdns => "mdns",
+            Self::Nscd => "nscd",
             Self::Sni => "sni",
             Self::Host => "host",
             Self::Proxy => "proxy",

@@ -162,6 +162,7 @@ fn dialogues() -> Vec<Dialogue> {
         ssh(),
         http2::tests::dialogue(),
         resolved::tests::dialogue(),
+        nscd::tests::dialogue(),
         smtp::tests::dialogue(),
         memcached::tests::dialogue(),
         kafka::tests::dialogue(),

@@ -414,9 +414,9 @@ pub struct NameLine<'a> {
     pub addresses: Vec<String>,
     /// How many records of other types came.
     pub records: u64,
-    /// What came of it: found, nothing, no-such-name, no-answer, or the server's code.
+    /// What came of it: found, cut (too long for UDP, and not asked for by TCP), nothing, no-such-name, no-answer, or the server's code.
     pub outcome: &'a str,
-    /// How it is known: dns or mdns.
+    /// How it is known: dns, mdns or nscd.
     pub source: &'a str,
     /// Who was asked.
     pub servers: Vec<ServerLine<'a>>,
@@ -441,7 +441,7 @@ pub struct ServerLine<'a> {
     /// Its address.
     #[serde(flatten)]
     pub address: Address<'a>,
-    /// How it was asked: udp, tcp, multicast or resolved.
+    /// How it was asked: udp, tcp, multicast, resolved or nscd.
     pub by: &'a str,
     /// How often it was asked the same.
     pub times: u32,

@@ -29,6 +29,9 @@ pub struct MessageLine<'a> {
     /// Whether what follows is encrypted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secured: bool,
+    /// Whether from here on the name service's answers are read in memory, without any call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mapped: bool,
     /// By what name the server is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Cow<'a, str>>,
@@ -86,6 +89,7 @@ impl<'a> MessageLine<'a> {
         match &message.detail {
             Detail::None => {}
             Detail::Secured => line.secured = true,
+            Detail::Mapped => line.mapped = true,
             Detail::Name(name, source) => {
                 line.name = Some(name.as_str().into());
                 line.name_source = Some(source.word().into());
@@ -111,6 +115,7 @@ impl<'a> MessageLine<'a> {
             }
             (None, Some(name), Some(source)) => Detail::Name(name.into_owned(), source),
             _ if self.secured => Detail::Secured,
+            _ if self.mapped => Detail::Mapped,
             _ => Detail::None,
         };
         Some(Message {
@@ -142,7 +147,10 @@ impl<'a> LookupLine<'a> {
                 }
                 Verdict::Nothing => "nothing",
                 Verdict::NoSuchName => "no-such-name",
-                Verdict::Cut => "cut",
+                Verdict::Cut(addresses) => {
+                    line.addresses = addresses.clone();
+                    "cut"
+                }
                 Verdict::Refused(code) => code,
             })
         });
@@ -158,7 +166,7 @@ impl<'a> LookupLine<'a> {
             }
             Some("nothing") => Some(Verdict::Nothing),
             Some("no-such-name") => Some(Verdict::NoSuchName),
-            Some("cut") => Some(Verdict::Cut),
+            Some("cut") => Some(Verdict::Cut(self.addresses)),
             Some(code) => {
                 let code = CODES.iter().find(|known| **known == code)?;
                 Some(Verdict::Refused(code))

@@ -7,18 +7,20 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use syscalls::Sysno;
 
-use super::resolution::{By, Heard, Resolutions};
-use super::{Conversation, Direction, Importance, Name, Part, Stage, Story, Told, What, bytes};
-use crate::protocol::{Detail, Kind, Message, Source};
+use super::resolution::Resolutions;
+use super::{Conversation, Importance, Part, Stage, Story, Told, What, bytes};
+use crate::protocol::{Detail, Kind, Message};
 use crate::syscall::{Role, SockAddr};
-use crate::tracer::event::{CallEvent, Change, Nanos, Socket, SocketId};
+use crate::tracer::event::{CallEvent, Nanos, Socket, SocketId};
 
 /// How many calls on a socket are held back.
 const HELD: usize = 24;
 /// For how long after a call of the name service another one may belong to it: 5 s, a resolver's own patience (resolv.conf(5)).
-const RECENT: Nanos = 5_000_000_000;
-/// How long nothing has to happen before what was resolved is told without an occasion: 0.2 s.
-const QUIET: Nanos = 200_000_000;
+pub(super) const RECENT: Nanos = 5_000_000_000;
+/// How long nothing has to happen before what was resolved, or held back of a stream, is told without an occasion: 0.2 s.
+pub(super) const QUIET: Nanos = 200_000_000;
+/// Where name servers listen (RFC 1035 section 4.2).
+const DOMAIN: u16 = 53;
 
 /// The name service's cache (nscd(8)), and systemd-resolved.
 const NAME_SERVICE: &[&[u8]] = &[
@@ -48,6 +50,8 @@ pub enum Standing {
 #[derive(Debug, Default)]
 pub struct Apart {
     held: FxHashMap<SocketId, Vec<Told>>,
+    /// The stream that each thread has made last, where it is held back.
+    streams: FxHashMap<i32, SocketId>,
     /// What was held back of sockets whose number another one has taken.
     late: Vec<Told>,
     pub(super) resolutions: Resolutions,
@@ -55,13 +59,15 @@ pub struct Apart {
     recent: FxHashMap<i32, Nanos>,
 }
 
-/// Whether such a socket may turn out to be apart.
-pub fn may_be_apart(socket: &Socket) -> bool {
+/// Whether a socket that such a call has made may turn out to be apart.
+pub fn may_be_apart(socket: &Socket, made_by: Role) -> bool {
     let Some((family, kind, protocol)) = socket.kind else {
         return false;
     };
     match (family, kind) {
         (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM) => true,
+        // One that was let in is a server's.
+        (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => made_by == Role::Create,
         (libc::AF_UNIX, _) => true,
         (libc::AF_NETLINK, _) => protocol == libc::NETLINK_ROUTE,
         _ => false,
@@ -83,6 +89,7 @@ impl Story {
         }
         let new = mem::replace(said, mem::take(&mut self.apart.late));
         for told in new {
+            self.release_stream(&told, said);
             match told
                 .conversation
                 .as_ref()
@@ -103,9 +110,24 @@ impl Story {
             .conversation
             .as_ref()
             .map_or(Standing::Own, |it| it.standing);
+        let now = self.conversations.get(id).map_or(was, |it| it.standing);
+        if was == Standing::Open && now != Standing::Open {
+            // What was told just before it, of the same moment, has decided it.
+            self.mark(&mut told);
+            if now == Standing::Own {
+                self.occasion(&told, said);
+            }
+            said.push(told);
+            return;
+        }
         let standing = self.judge(&told);
         let held = self.apart.held.get(&id).map_or(0, Vec::len);
         if standing == Standing::Open && held < HELD {
+            if let (Some(conversation), Some(who), 0) = (&told.conversation, &told.who, held)
+                && is_inet_stream(conversation)
+            {
+                self.apart.streams.insert(who.tid, id);
+            }
             self.apart.held.entry(id).or_default().push(told);
             return;
         }
@@ -178,8 +200,10 @@ impl Story {
             }
             told.stage = Some(Stage::Resolve);
         }
-        // A peer that is waited for is worth a line, whoever waits.
-        told.folds = !matches!(told.what, What::StillWaiting);
+        // A peer that is waited for is worth a line, whoever waits; and why no names are told of is worth one.
+        let mapped = |message: &Message| message.detail == Detail::Mapped;
+        let stays = matches!(told.what, What::StillWaiting) || told.messages.iter().any(mapped);
+        told.folds = !stays;
         told.importance = told.importance.min(Importance::Expected);
     }
 
@@ -191,12 +215,16 @@ impl Story {
         let was = conversation.standing;
         let event = match &told.what {
             What::Call(event) => event,
-            What::Waiting(_) | What::StillWaiting if was == Standing::Open => {
-                return Standing::Own;
+            What::Waiting(event)
+                if event.call.row.role == Role::Connect && self.asks_by_stream(conversation) =>
+            {
+                return was;
             }
+            What::StillWaiting if was == Standing::Open => return self.unused(conversation, told),
+            What::Waiting(_) if was == Standing::Open => return Standing::Own,
             // Its last descriptor went with its process.
             What::Ended(_) if was == Standing::Open => {
-                return self.unused(conversation, told.who.as_ref().map(|it| it.pid), told.time);
+                return self.unused(conversation, told);
             }
             _ => return was,
         };
@@ -214,9 +242,7 @@ impl Story {
         }
         let family = conversation.socket.kind.map_or(0, |it| it.0);
         match (role, family) {
-            (Role::Close, _) if !conversation.has_carried() => {
-                self.unused(conversation, Some(event.pid), event.end)
-            }
+            (Role::Close, _) if !conversation.has_carried() => self.unused(conversation, told),
             (Role::Create | Role::Setup | Role::Poll | Role::Duplicate, _) => Standing::Open,
             (Role::Connect, libc::AF_UNIX) => match event.call.address() {
                 Some(SockAddr::UnixPath(path)) if NAME_SERVICE.contains(&&path[..]) => {
@@ -224,7 +250,18 @@ impl Story {
                 }
                 _ => Standing::Own,
             },
-            (Role::Connect, libc::AF_INET | libc::AF_INET6) => Standing::Open,
+            (Role::Connect, libc::AF_INET | libc::AF_INET6) if !conversation.is_stream() => {
+                match event.call.address() {
+                    // One address after the other is looked at so, and their number has no bound.
+                    Some(SockAddr::Other { family: 0, .. })
+                        if !conversation.has_carried() && self.resolves(told) =>
+                    {
+                        Standing::Apart
+                    }
+                    _ => Standing::Open,
+                }
+            }
+            (Role::Connect, _) if self.asks_by_stream(conversation) => Standing::Open,
             (Role::Bind, libc::AF_NETLINK) => Standing::Open,
             (Role::Bind, libc::AF_INET | libc::AF_INET6) if done && picks_port(event) => {
                 Standing::Open
@@ -238,116 +275,81 @@ impl Story {
                 {
                     Standing::Open
                 }
+                // The length of a question goes before it.
+                [] if conversation.out <= 2 && self.asks_by_stream(conversation) => Standing::Open,
                 _ => Standing::Own,
             },
             _ => Standing::Own,
         }
     }
 
+    /// Whether the one who is told of has just done what resolvers do.
+    fn resolves(&self, told: &Told) -> bool {
+        let pid = told.who.as_ref().map(|it| it.pid);
+        let then = pid.and_then(|pid| self.apart.recent.get(&pid));
+        then.is_some_and(|then| told.time.saturating_sub(*then) < RECENT)
+    }
+
+    /// Whether a stream leads to a name server, as far as its address tells.
+    fn asks_by_stream(&self, conversation: &Conversation) -> bool {
+        is_inet_stream(conversation)
+            && match &conversation.peer {
+                Some(
+                    SockAddr::Inet { port: DOMAIN, .. } | SockAddr::Inet6 { port: DOMAIN, .. },
+                ) => true,
+                Some(peer) => self.apart.resolutions.asks(peer),
+                None => false,
+            }
+    }
+
     /// What a socket was that carried nothing: a resolver's look whether an address can be reached (RFC 6724), or no use at all.
-    fn unused(&self, conversation: &Conversation, pid: Option<i32>, now: Nanos) -> Standing {
-        let recent = pid.and_then(|pid| self.apart.recent.get(&pid));
-        let recent = recent.is_some_and(|then| now.saturating_sub(*then) < RECENT);
-        match conversation.peer.is_none() || recent {
+    fn unused(&self, conversation: &Conversation, told: &Told) -> Standing {
+        let apart = match is_inet_stream(conversation) {
+            true => self.asks_by_stream(conversation) && self.resolves(told),
+            false => conversation.peer.is_none() || self.resolves(told),
+        };
+        match apart {
             true => Standing::Apart,
             false => Standing::Own,
         }
     }
 
-    /// Takes what the name service was asked and said, whoever is told of it.
-    fn hear_name_service(&mut self, said: &[Told]) {
-        for told in said {
-            let (What::Call(event), Some(conversation)) = (&told.what, &told.conversation) else {
-                continue;
-            };
-            let direction = bytes::direction(event);
-            for message in &told.messages {
-                let (Detail::Lookup(lookup), Some(direction)) = (&message.detail, direction) else {
-                    continue;
-                };
-                // One who answers questions is no resolver.
-                let resolves = match message.kind {
-                    Kind::Request(_) => direction == Direction::Out,
-                    _ => direction == Direction::In,
-                };
-                if !resolves {
-                    continue;
-                }
-                let heard = Heard {
-                    pid: event.pid,
-                    tid: event.tid,
-                    socket: conversation.socket.id,
-                    server: conversation.peer.as_ref(),
-                    by: way(conversation),
-                    time: event.end,
-                };
-                let named = self.apart.resolutions.hear(heard, lookup);
-                if let Some((name, addresses)) = named {
-                    let name = Name {
-                        text: name.as_str().into(),
-                        source: match heard.by {
-                            By::Multicast => Source::Mdns,
-                            _ => Source::Dns,
-                        },
-                    };
-                    for address in addresses {
-                        self.names
-                            .learn(event.pid, address.to_canonical(), name.clone());
-                    }
-                }
-            }
-            if event.call.row.role == Role::Close && !event.released.is_empty() {
-                self.apart
-                    .resolutions
-                    .give_up(conversation.socket.id, event.end);
-            }
+    /// A thread does something else than connecting the stream that it has made: that is no resolver's.
+    fn release_stream(&mut self, told: &Told, said: &mut Vec<Told>) {
+        let Some(who) = told.who.as_ref().filter(|_| !told.folds) else {
+            return;
+        };
+        let of = told.conversation.as_ref().map(|it| it.socket.id);
+        if let Some(id) = self.apart.streams.get(&who.tid).copied()
+            && Some(id) != of
+        {
+            self.apart.streams.remove(&who.tid);
+            self.release_unconnected(id, said);
         }
     }
 
-    /// Tells what was resolved, before the next thing that its process does, or at its end.
-    fn occasion(&mut self, told: &Told, said: &mut Vec<Told>) {
-        if self.apart.resolutions.is_empty() {
-            return;
-        }
-        let Some(who) = &told.who else {
-            return;
-        };
-        let ends = match &told.what {
-            What::Process(event) => match &event.change {
-                Change::Ended { process, .. } => Some(*process),
-                Change::Executed { .. } => Some(true),
-                _ => return,
-            },
-            _ if told.folds => return,
-            _ => None,
-        };
-        let taken = self.apart.resolutions.take(|it| match ends {
-            Some(process) => it.tid == who.tid || (process && it.pid == who.pid),
-            None => it.pid == who.pid && it.is_over(),
+    /// The same after a while, in which no resolver would be idle.
+    pub(super) fn release_streams(&mut self, now: Nanos, said: &mut Vec<Told>) {
+        let (held, mut idle) = (&self.apart.held, Vec::new());
+        self.apart.streams.retain(|_, id| {
+            let first = held.get(id).and_then(|held| held.first());
+            let waits = first.is_some_and(|told| now.saturating_sub(told.time) < QUIET);
+            if first.is_some() && !waits {
+                idle.push(*id);
+            }
+            waits
         });
-        for resolution in taken {
-            let mut resolved = self.resolved(resolution);
-            // A process that has just ended has no name any more.
-            if let (Some(it), true) = (&mut resolved.who, ends.is_some()) {
-                it.name = who.name.clone();
-            }
-            said.push(resolved);
+        idle.sort_unstable();
+        for id in idle {
+            self.release_unconnected(id, said);
         }
     }
 
-    /// Tells what was resolved some time ago; to be asked every now and then.
-    pub(super) fn resolved_quietly(&mut self, now: Nanos, said: &mut Vec<Told>) {
-        if !self.options.sets_apart() {
-            drop(self.apart.resolutions.take(|it| it.is_over()));
-            return;
-        }
-        let taken = self
-            .apart
-            .resolutions
-            .take(|it| it.is_over() && now.saturating_sub(it.end) >= QUIET);
-        for mut resolution in taken {
-            resolution.told = Some(now);
-            said.push(self.resolved(resolution));
+    fn release_unconnected(&mut self, id: SocketId, said: &mut Vec<Told>) {
+        let conversation = self.conversations.get(id);
+        if conversation.is_some_and(|it| it.standing == Standing::Open && !self.asks_by_stream(it))
+        {
+            self.decide(id, Standing::Own, said);
         }
     }
 
@@ -357,7 +359,7 @@ impl Story {
         held.sort_unstable();
         for id in held {
             let standing = match self.conversations.get(id) {
-                Some(it) if it.peer.is_some() => Standing::Own,
+                Some(it) if it.peer.is_some() || it.number > 0 => Standing::Own,
                 _ => Standing::Apart,
             };
             self.decide(id, standing, said);
@@ -387,21 +389,6 @@ impl Story {
         }
     }
 
-    fn resolved(&self, resolution: super::Resolution) -> Told {
-        let who = self.processes.who(resolution.pid, resolution.tid);
-        let importance = match resolution.failed() {
-            true => Importance::Error,
-            false => Importance::Ordinary,
-        };
-        let start = resolution.start;
-        Told {
-            stage: Some(Stage::Resolve),
-            took: Some(resolution.end.saturating_sub(start)),
-            importance,
-            ..Told::new(What::Resolved(Box::new(resolution)), Some(who), start)
-        }
-    }
-
     /// Forgets a process.
     pub(super) fn forget_apart(&mut self, pid: i32) {
         self.apart.recent.remove(&pid);
@@ -413,6 +400,14 @@ impl Apart {
     fn is_idle(&self) -> bool {
         self.held.is_empty() && self.late.is_empty() && self.resolutions.is_empty()
     }
+}
+
+/// Whether it is a byte stream of the internet's.
+pub fn is_inet_stream(conversation: &Conversation) -> bool {
+    matches!(
+        conversation.socket.kind,
+        Some((libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM, _))
+    )
 }
 
 fn asks(message: &Message) -> bool {
@@ -433,14 +428,4 @@ fn asks_for_addresses(event: &CallEvent) -> bool {
             .payload()
             .first()
             .is_some_and(|data| data.bytes.get(4..8) == Some(&GET_ADDRESSES))
-}
-
-fn way(conversation: &Conversation) -> By {
-    match &conversation.peer {
-        Some(SockAddr::Inet { ip, .. }) if ip.is_multicast() => By::Multicast,
-        Some(SockAddr::Inet6 { ip, .. }) if ip.is_multicast() => By::Multicast,
-        Some(SockAddr::Inet { .. } | SockAddr::Inet6 { .. }) if conversation.is_stream() => By::Tcp,
-        Some(SockAddr::UnixPath(_)) => By::Resolved,
-        _ => By::Udp,
-    }
 }

@@ -178,7 +178,8 @@ impl Story {
                     self.replace(socket.id);
                     self.talks.end(socket.id);
                 }
-                let open = new && self.options.sets_apart() && may_be_apart(&socket);
+                let open =
+                    new && self.options.sets_apart() && may_be_apart(&socket, event.call.row.role);
                 self.conversations.meet(socket, event.start, new, open);
                 if (new || is_subject)
                     && let Some(conversation) = self.conversations.get_mut(socket.id)

@@ -1,12 +1,12 @@
 //! The open conversations, and the few that closed last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use super::Conversation;
-use super::apart::Standing;
+use super::apart::{Standing, is_inet_stream};
 use super::meaning::Farewell;
 use crate::tracer::event::{Nanos, Socket, SocketId};
 
@@ -24,6 +24,8 @@ pub struct Conversations {
     /// How many of the program's own have a number, and how many of those apart.
     count: i64,
     apart: i64,
+    /// Numbers of streams that turned out to be apart, while later ones are in use.
+    free: BTreeSet<i64>,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,8 @@ struct Closed {
 }
 
 impl Conversations {
-    /// Meets a socket in a call that began at `start`; `new` if this call has made it, `open` if it is not decided whose it is.
+    /// Meets a socket in a call that began at `start`; `new` if this call has made it, `open` if it is not decided whose it is. A stream
+    /// has its number all the same, since most are the program's own.
     pub fn meet(&mut self, socket: Socket, start: Nanos, new: bool, open: bool) {
         if let Some(known) = self.open.get_mut(&socket.id)
             && !new
@@ -55,7 +58,11 @@ impl Conversations {
         }
         self.closed.retain(|it| it.id != socket.id);
         self.seen += 1;
-        let conversation = Conversation::new(self.seen, socket);
+        let mut conversation = Conversation::new(self.seen, socket);
+        if open && is_inet_stream(&conversation) {
+            self.count += 1;
+            conversation.number = self.count;
+        }
         self.open.insert(socket.id, Rc::new(conversation));
         if !open {
             self.settle(socket.id, Standing::Own);
@@ -69,7 +76,9 @@ impl Conversations {
             return;
         };
         conversation.standing = standing;
+        let given = conversation.number;
         match standing {
+            Standing::Own if given > 0 => {}
             Standing::Own => {
                 let (number, far) = (count + 1, conversation.far_end);
                 conversation.number = number;
@@ -81,6 +90,11 @@ impl Conversations {
             Standing::Apart => {
                 conversation.number = -apart - 1;
                 self.apart += 1;
+                // The latest numbers are given anew; behind an earlier one others have theirs.
+                self.free.extend((given > 0).then_some(given));
+                while self.free.remove(&self.count) {
+                    self.count -= 1;
+                }
             }
             Standing::Open => {}
         }

@@ -16,6 +16,7 @@ mod exchanges;
 mod findings;
 mod handshake;
 mod learning;
+mod lookups;
 mod meaning;
 mod names;
 mod patience;

@@ -100,6 +100,7 @@ impl Story {
                 .map(|conversation| conversation.seen)
         });
         self.set_apart(&mut said);
+        self.release_streams(now, &mut said);
         self.resolved_quietly(now, &mut said);
         self.hide_others(&mut said);
         self.find(&mut said);

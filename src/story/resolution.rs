@@ -10,6 +10,8 @@ use crate::tracer::event::{Nanos, SocketId};
 const FOLLOWED: usize = 256;
 /// How many addresses, servers, names and kinds of one are remembered.
 const PARTS: usize = 64;
+/// Servers that one socket asks within so short a time are asked at once, and whoever answers first counts: 50 ms.
+const AT_ONCE: Nanos = 50_000_000;
 
 /// One name that a program wished to know, with all that it asked for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +22,7 @@ pub struct Resolution {
     pub tid: i32,
     /// The name.
     pub name: String,
-    /// Longer ones that were tried too: with search domains (resolv.conf(5)).
+    /// Others that were tried too: with search domains (resolv.conf(5)).
     pub tried: Vec<String>,
     /// What was asked of it.
     pub asked: Vec<Asked>,
@@ -38,6 +40,10 @@ pub struct Resolution {
     pub upshot: Upshot,
     /// When it was told, where that was by no occasion but after a while.
     pub told: Option<Nanos>,
+    /// Whether an answer did not fit into a datagram, and nobody has asked for it by TCP yet.
+    cut: bool,
+    /// By which socket it was asked last, while that is open.
+    asking: Option<SocketId>,
     /// Questions without an answer.
     open: Vec<Question>,
 }
@@ -53,6 +59,8 @@ pub struct Server {
     pub times: u32,
     /// Whether it answered.
     pub answered: bool,
+    /// By which socket it was asked first, and when.
+    first: (SocketId, Nanos),
     questions: Vec<(String, Asked, u32)>,
 }
 
@@ -67,6 +75,19 @@ pub enum By {
     Multicast,
     /// By a UNIX socket, to systemd-resolved.
     Resolved,
+    /// By a UNIX socket, to nscd(8).
+    Nscd,
+}
+
+impl By {
+    /// How a name is known that was asked for so.
+    pub fn source(self) -> Source {
+        match self {
+            Self::Multicast => Source::Mdns,
+            Self::Nscd => Source::Nscd,
+            Self::Udp | Self::Tcp | Self::Resolved => Source::Dns,
+        }
+    }
 }
 
 /// What came of it.
@@ -76,12 +97,27 @@ pub enum Upshot {
     NoAnswer,
     /// There are addresses, or other records.
     Found,
+    /// The answer did not fit into a datagram (TC), and nobody got it by TCP.
+    Cut,
     /// The name exists, but has nothing of what was asked.
     Nothing,
     /// It does not exist.
     NoSuchName,
     /// The server would or could not say: its code.
     Refused(&'static str),
+}
+
+impl Upshot {
+    /// Which one counts of several: one kind of record may be there and the other not.
+    fn weight(self) -> u8 {
+        match self {
+            Self::NoAnswer => 0,
+            Self::Nothing => 1,
+            Self::Cut => 2,
+            Self::NoSuchName | Self::Refused(_) => 3,
+            Self::Found => 4,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -132,7 +168,11 @@ impl Resolutions {
         let at = self
             .followed
             .iter()
-            .position(|it| it.pid == heard.pid && it.is_about(&lookup.name));
+            .position(|it| it.pid == heard.pid && it.is_about(&lookup.name))
+            .or_else(|| {
+                let last = self.followed.iter().rposition(|it| it.pid == heard.pid);
+                last.filter(|at| self.followed[*at].may_go_on_to(lookup))
+            });
         let at = match at {
             Some(at) => at,
             None if self.followed.len() < FOLLOWED => {
@@ -162,10 +202,15 @@ impl Resolutions {
         let (resolution, at) = found?;
         let question = resolution.open.swap_remove(at);
         resolution.end = heard.time;
-        resolution.servers[question.server].answered = true;
+        // All may have been asked at once: who it was says the datagram's sender.
+        let server = resolution.server(heard).unwrap_or(question.server);
+        resolution.servers[server].answered = true;
         let (addresses, finding) = match verdict {
-            // The same will be asked again by TCP.
-            Verdict::Cut => return None,
+            // The same will be asked again by TCP; some take what did fit in.
+            Verdict::Cut(addresses) => {
+                resolution.cut = true;
+                (addresses.clone(), Upshot::Cut)
+            }
             Verdict::Found(addresses, records) => {
                 resolution.records += records;
                 (addresses.clone(), Upshot::Found)
@@ -180,8 +225,7 @@ impl Resolutions {
             }
         }
         let known = resolution.upshot;
-        // One kind of record may be there and the other not.
-        if known != Upshot::Found && (finding != Upshot::Nothing || known == Upshot::NoAnswer) {
+        if finding.weight() >= known.weight() {
             resolution.upshot = finding;
         }
         Some((resolution.name.clone(), addresses))
@@ -192,13 +236,36 @@ impl Resolutions {
         for resolution in &mut self.followed {
             let before = resolution.open.len();
             resolution.open.retain(|question| question.socket != socket);
+            resolution.asking.take_if(|asking| *asking == socket);
             if resolution.open.len() < before {
                 resolution.end = now;
             }
         }
     }
 
-    /// Whether an answer did not fit into a datagram, so that the process will ask again by TCP.
+    /// A server cannot be reached by TCP: what did not fit into its datagram stays unknown.
+    pub fn cannot_ask(&mut self, heard: Heard<'_>) {
+        let own = |it: &&mut Resolution| {
+            let known = |server: &Server| server.address.as_ref() == heard.server;
+            it.pid == heard.pid && it.cut && it.servers.iter().any(known)
+        };
+        for resolution in self.followed.iter_mut().filter(own) {
+            resolution.meet(heard);
+            (resolution.cut, resolution.end) = (false, heard.time);
+        }
+    }
+
+    /// Whether that server is asked by one of them.
+    pub fn asks(&self, server: &SockAddr) -> bool {
+        let servers = |it: &Resolution| {
+            it.servers
+                .iter()
+                .any(|it| it.address.as_ref() == Some(server))
+        };
+        self.followed.iter().any(servers)
+    }
+
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.followed.is_empty()
     }
@@ -232,29 +299,84 @@ impl Resolution {
             end: heard.time,
             upshot: Upshot::NoAnswer,
             told: None,
+            cut: false,
+            asking: None,
             open: Vec::new(),
         }
     }
 
-    /// Whether nothing is open any more.
+    /// Whether nothing is open any more, and nothing is to be asked again: by TCP, or by the same socket where the server would or could
+    /// not answer.
     pub fn is_over(&self) -> bool {
+        let again = matches!(self.upshot, Upshot::Refused(_)) && self.asking.is_some();
+        self.open.is_empty() && !self.cut && !again
+    }
+
+    /// The same for its thread, which does something else now, and after a resolver's patience.
+    pub fn is_left(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// Its process is gone: what is open was waited for until now.
+    pub fn ends(&mut self, now: Nanos) {
+        if !self.open.is_empty() {
+            self.end = now;
+        }
     }
 
     /// Whether something went wrong.
     pub fn failed(&self) -> bool {
-        matches!(
-            self.upshot,
-            Upshot::NoAnswer | Upshot::NoSuchName | Upshot::Refused(_)
-        )
+        match self.upshot {
+            Upshot::NoAnswer | Upshot::NoSuchName | Upshot::Refused(_) => true,
+            // What did fit in is taken by some.
+            Upshot::Cut => self.addresses.is_empty(),
+            Upshot::Found | Upshot::Nothing => false,
+        }
     }
 
     /// How its names became known.
     pub fn source(&self) -> Source {
-        match self.servers.iter().any(|server| server.by == By::Multicast) {
-            true => Source::Mdns,
-            false => Source::Dns,
+        let answered = self.servers.iter().rfind(|it| it.answered);
+        let last = answered.or(self.servers.last());
+        last.map_or(Source::Dns, |server| server.by.source())
+    }
+
+    /// Whether a server was waited for in vain: another one answered, which was not asked at the same time.
+    pub fn waited_in_vain(&self, server: &Server) -> bool {
+        let at_once = |other: &Server| {
+            let (socket, time) = other.first;
+            socket == server.first.0 && time.abs_diff(server.first.1) < AT_ONCE
+        };
+        let answered = |other: &&Server| other.answered;
+        !server.answered
+            && self.servers.iter().any(|it| it.answered)
+            && !self.servers.iter().filter(answered).any(at_once)
+    }
+
+    /// A server is asked so, or would be: which one of them it is, if there is room.
+    fn meet(&mut self, heard: Heard<'_>) -> Option<usize> {
+        if let Some(known) = self.server(heard) {
+            return Some(known);
         }
+        if self.servers.len() == PARTS {
+            return None;
+        }
+        self.servers.push(Server {
+            address: heard.server.cloned(),
+            by: heard.by,
+            times: 0,
+            answered: false,
+            first: (heard.socket, heard.time),
+            questions: Vec::new(),
+        });
+        Some(self.servers.len() - 1)
+    }
+
+    /// Which one of the servers it is that is asked so, or says so.
+    fn server(&self, heard: Heard<'_>) -> Option<usize> {
+        let known =
+            |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;
+        self.servers.iter().position(known)
     }
 
     /// Whether the name is this one, or this one with a search domain, or the other way round.
@@ -268,35 +390,42 @@ impl Resolution {
         self.name.eq_ignore_ascii_case(name) || longer(name, &self.name) || longer(&self.name, name)
     }
 
+    /// Whether a name that was not found is followed by this one with the next search domain: they have the beginning in common, and
+    /// the same is asked of both.
+    fn may_go_on_to(&self, lookup: &Lookup) -> bool {
+        let in_vain = matches!(self.upshot, Upshot::NoSuchName | Upshot::Nothing);
+        let labels = |name: &str| Some(name.split_once('.')?.0.to_ascii_lowercase());
+        let (first, next) = (labels(&self.name), labels(&lookup.name));
+        self.is_over()
+            && in_vain
+            && first.is_some()
+            && first == next
+            && self.asked.contains(&lookup.asked)
+    }
+
     fn ask(&mut self, heard: Heard<'_>, lookup: &Lookup) {
         let name = &lookup.name;
-        if name.len() < self.name.len() {
-            let longer = std::mem::replace(&mut self.name, name.clone());
-            self.try_too(longer);
+        // The shorter one is what was wished; of two with different search domains, the latest is what came of it.
+        if name.len() < self.name.len() || !self.is_about(name) {
+            let former = std::mem::replace(&mut self.name, name.clone());
+            self.try_too(former);
         } else if !self.name.eq_ignore_ascii_case(name) {
             self.try_too(name.clone());
         }
         if !self.asked.contains(&lookup.asked) && self.asked.len() < PARTS {
             self.asked.push(lookup.asked.clone());
         }
-        let known =
-            |server: &Server| server.address.as_ref() == heard.server && server.by == heard.by;
-        let server = match self.servers.iter().position(known) {
-            Some(server) => server,
-            None if self.servers.len() < PARTS => {
-                self.servers.push(Server {
-                    address: heard.server.cloned(),
-                    by: heard.by,
-                    times: 0,
-                    answered: false,
-                    questions: Vec::new(),
-                });
-                self.servers.len() - 1
+        if heard.by == By::Tcp {
+            self.cut = false;
+            if self.upshot == Upshot::Cut {
+                self.upshot = Upshot::NoAnswer;
             }
-            None => return,
+        }
+        let Some(server) = self.meet(heard) else {
+            return;
         };
         self.servers[server].ask(name, &lookup.asked);
-        self.end = heard.time;
+        (self.end, self.asking) = (heard.time, Some(heard.socket));
         // The same once more: the first one is not waited for any longer.
         self.open
             .retain(|it| !(it.name == *name && it.asked == lookup.asked));

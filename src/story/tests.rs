@@ -1,6 +1,7 @@
 //! What the story says of programs.
 
 mod finding;
+mod lookups;
 mod resolving;
 mod stack;
 mod transfers;
@@ -173,17 +174,19 @@ fn a_call_that_ends_after_the_close_it_overlapped_makes_no_new_conversation() {
         .at(MS, 9 * MS)
         .done();
     let reused = makes(3, 2).at(20 * MS, 9).done();
+    let used = connect(3, inet([192, 0, 2, 1], 80)).on(3, 2);
     let (story, told) = tell(vec![
         makes(3, 1).done(),
         close(3).on(3, 1).releases(1).at(5 * MS, 9).done(),
         late,
         reused,
+        used.at(21 * MS, 9).done(),
     ]);
     let numbers: Vec<_> = told
         .iter()
         .map(|told| told.conversation.as_ref().unwrap().number)
         .collect();
-    assert_eq!(numbers, [1, 1, 1, 2]);
+    assert_eq!(numbers, [1, 1, 1, 2, 2]);
     assert_eq!(story.open(), 1);
 }
 
@@ -515,7 +518,8 @@ fn messages_count_their_own_bytes_and_a_look_counts_none() {
 
 #[test]
 fn only_calls_that_went_well_fold() {
-    let folds = |act: Act| tell(vec![makes(3, 1).done(), act.on(3, 1).done()]).1[1].folds;
+    let used = || connect(3, inet([192, 0, 2, 1], 80)).on(3, 1).done();
+    let folds = |act: Act| tell(vec![used(), act.on(3, 1).done()]).1[1].folds;
     assert!(folds(setsockopt(3)));
     assert!(folds(polls(3, 1)));
     assert!(!folds(setsockopt(3).fails(libc::ENOPROTOOPT)));

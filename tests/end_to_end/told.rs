@@ -256,6 +256,54 @@ except OSError: pass";
     );
 }
 
+#[test]
+fn an_answer_that_is_cut_and_asked_for_by_tcp_is_one_line() {
+    let port = servers::dns_by_tcp("known.example").port().to_string();
+    let dig = installed("dig");
+    let dig = [text(&dig), "@127.0.0.1", "-p", &port, "+noedns"];
+    for (more, by) in [("+noall", " by UDP, then by TCP "), ("+ignore", " by UDP ")] {
+        let trace = traced(&[], &[&dig[..], &[more, "known.example"]].concat())
+            .1
+            .text;
+        let upshot = match more {
+            "+ignore" => "answer too long for UDP (TC)",
+            _ => "192.0.2.7",
+        };
+        let line = trace.lines().find(|line| line.contains(" resolve "));
+        let line = line.unwrap_or_else(|| panic!("no name: {trace}"));
+        for words in [upshot, by] {
+            assert!(line.contains(words), "no {words}: {trace}");
+        }
+        assert!(!trace.contains(" connect "), "{trace}");
+    }
+}
+
+/// c-ares, by which node asks where it is told to ask for a type of record.
+#[test]
+fn names_that_node_asks_for_by_itself_are_one_line_each() {
+    let address = servers::dns_by_tcp("known.example");
+    let code = format!(
+        "const dns = require('dns'); dns.setServers(['{address}']);
+        dns.resolve4('known.example', () => dns.resolve4('unknown.example', () => {{}}))"
+    );
+    let node = installed("node");
+    let trace = traced(&[], &[text(&node), "-e", &code]).1.text;
+    let lines: Vec<_> = trace
+        .lines()
+        .filter(|line| line.contains(" resolve "))
+        .collect();
+    let [known, unknown] = lines[..] else {
+        panic!("{trace}")
+    };
+    assert!(
+        known.contains("known.example A") && known.contains("192.0.2.7"),
+        "{trace}"
+    );
+    assert!(unknown.contains("no such name (NXDOMAIN)"), "{trace}");
+    assert!(known.contains("by UDP, then by TCP"), "{trace}");
+    assert!(!trace.contains(" connect "), "{trace}");
+}
+
 /// A server that speaks TLS by the certificate of the tests, one request a connection, and the process that it is.
 fn secured(versions: &str) -> (u16, Child) {
     let certificate = script("certificate.pem");

@@ -28,6 +28,7 @@ pub fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a>
         outcome: match resolution.upshot {
             Upshot::NoAnswer => "no-answer",
             Upshot::Found => "found",
+            Upshot::Cut => "cut",
             Upshot::Nothing => "nothing",
             Upshot::NoSuchName => "no-such-name",
             Upshot::Refused(code) => code,
@@ -50,6 +51,7 @@ pub fn server_line(server: &Server) -> ServerLine<'_> {
             By::Tcp => "tcp",
             By::Multicast => "multicast",
             By::Resolved => "resolved",
+            By::Nscd => "nscd",
         },
         times: server.times,
         answered: server.answered,

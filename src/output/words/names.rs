@@ -4,6 +4,7 @@ use super::times;
 use crate::output::address;
 use crate::output::escape::Escape;
 use crate::output::number::decimal;
+use crate::protocol::Source;
 use crate::story::{By, Resolution, Upshot};
 use crate::syscall::SockAddr;
 
@@ -23,15 +24,7 @@ pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
 pub fn finding(out: &mut String, resolution: &Resolution) {
     let addresses = &resolution.addresses;
     let words = match resolution.upshot {
-        Upshot::Found if addresses.is_empty() => {
-            decimal(out, resolution.records as u64);
-            if resolution.records == 1 {
-                " record"
-            } else {
-                " records"
-            }
-        }
-        Upshot::Found => {
+        Upshot::Found | Upshot::Cut if !addresses.is_empty() => {
             for (at, address) in addresses.iter().take(ADDRESSES).enumerate() {
                 out.push_str(if at == 0 { "" } else { ", " });
                 out.push_str(&address.to_string());
@@ -42,9 +35,23 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
                 decimal(out, more as u64);
                 out.push_str(" more");
             }
+            if resolution.upshot == Upshot::Cut {
+                out.push_str(" of an answer too long for UDP (TC)");
+            }
             return;
         }
+        Upshot::Found => {
+            decimal(out, resolution.records as u64);
+            if resolution.records == 1 {
+                " record"
+            } else {
+                " records"
+            }
+        }
+        Upshot::Cut => "answer too long for UDP (TC)",
         Upshot::Nothing => "nothing of that kind",
+        // It does not say why.
+        Upshot::NoSuchName if resolution.source() == Source::Nscd => "no such name",
         Upshot::NoSuchName => "no such name (NXDOMAIN)",
         Upshot::NoAnswer => "no answer",
         Upshot::Refused(code) => {
@@ -55,18 +62,23 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
     out.push_str(words);
 }
 
-/// `asked 10.0.0.2 by UDP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
+/// `asked 10.0.0.2 by UDP, then by TCP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
 pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
     out.push_str("asked ");
     let servers = &resolution.servers;
     for (at, server) in servers.iter().enumerate() {
-        if at > 0 {
-            out.push_str(", ");
-        }
+        let again = at > 0 && servers[at - 1].address == server.address;
+        out.push_str(match at {
+            0 => "",
+            _ if again => ", then",
+            _ => ", ",
+        });
         match &server.address {
+            _ if again => {}
             Some(SockAddr::Inet { ip, port: 53 }) => out.push_str(&ip.to_string()),
             Some(SockAddr::Inet6 { ip, port: 53, .. }) => out.push_str(&ip.to_string()),
-            Some(SockAddr::UnixPath(_)) => out.push_str("systemd-resolved"),
+            _ if server.by == By::Resolved => out.push_str("systemd-resolved"),
+            _ if server.by == By::Nscd => out.push_str("nscd"),
             Some(address) => address::write(out, address, escape),
             None => out.push_str("a server"),
         }
@@ -74,7 +86,7 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
             out.push(' ');
             times(out, server.times);
         }
-        if !server.answered && servers.iter().any(|other| other.answered) {
+        if resolution.waited_in_vain(server) {
             out.push_str(" in vain");
         }
         let next = servers.get(at + 1).map(|server| server.by);
@@ -83,7 +95,7 @@ pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
                 By::Udp => " by UDP",
                 By::Tcp => " by TCP",
                 By::Multicast => " by multicast",
-                By::Resolved => "",
+                By::Resolved | By::Nscd => "",
             });
         }
     }

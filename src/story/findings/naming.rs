@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Found, Kind, Severity, place, span};
-use crate::story::{Resolution, Told, Upshot as Outcome, What};
+use crate::story::{By, Resolution, Server, Told, Upshot as Outcome, What};
 use crate::tracer::event::Nanos;
 
 const NOT_FOUND: Kind = Kind {
@@ -20,6 +20,11 @@ const REFUSED: Kind = Kind {
     name: "name-server-refuses",
     severity: Severity::Error,
     advice: "The server is there but would or could not answer; another one may, or the zone behind it is broken.",
+};
+const CUT: Kind = Kind {
+    name: "answer-too-long",
+    severity: Severity::Error,
+    advice: "The whole answer is to be had by TCP only: let port 53 pass by TCP too, or use a resolver that asks by it (musl does from 1.2.4 on).",
 };
 const SLOW: Kind = Kind {
     name: "resolver-slow",
@@ -47,6 +52,7 @@ pub const KINDS: &[&Kind] = &[
     &NOT_FOUND,
     &NO_SERVER,
     &REFUSED,
+    &CUT,
     &SLOW,
     &SECOND_SERVER,
     &SEARCHED,
@@ -91,8 +97,14 @@ impl Naming {
             Outcome::Refused(code) => found.add(&REFUSED, &*server, told, || {
                 format!("{server} answers {code} when asked for {name}.")
             }),
-            Outcome::Found | Outcome::Nothing => {
-                let silent = resolution.servers.iter().find(|it| !it.answered);
+            Outcome::Cut if resolution.failed() => found.add(&CUT, &**name, told, || {
+                format!(
+                    "What {server} has for {name} is too long for UDP, and nobody got it by TCP."
+                )
+            }),
+            Outcome::Found | Outcome::Cut | Outcome::Nothing => {
+                let in_vain = |it: &&Server| resolution.waited_in_vain(it);
+                let silent = resolution.servers.iter().find(in_vain);
                 if let Some(silent) = silent {
                     let silent = silent
                         .address
@@ -135,6 +147,11 @@ impl Naming {
 fn server(resolution: &Resolution) -> String {
     let answered = resolution.servers.iter().find(|it| it.answered);
     let server = answered.or(resolution.servers.first());
+    match server.map(|it| it.by) {
+        Some(By::Nscd) => return "nscd".into(),
+        Some(By::Resolved) => return "systemd-resolved".into(),
+        _ => {}
+    }
     let address = server.and_then(|it| it.address.as_ref());
     address.map_or_else(
         || "The name server".into(),

@@ -168,6 +168,14 @@ fn programs() -> Vec<Programs> {
             ),
         ]
     };
+    let too_long = |cut: bool| {
+        let answer = match cut {
+            true => super::lookups::cut(3, 1, "a.example", &[]),
+            false => answers(3, 1, "a.example", TYPE::A, &[], RCODE::NoError),
+        };
+        let talk = vec![asks(3, 1, "a.example", TYPE::A), answer];
+        resolver(7, 1, [10, 0, 0, 2], talk)
+    };
     let slow = |took: u64| {
         let mut events = resolver(7, 1, [10, 0, 0, 2], good());
         if let Event::Call(call) = &mut events[3] {
@@ -476,6 +484,7 @@ fn programs() -> Vec<Programs> {
             nx(RCODE::NameError),
             none(),
         ),
+        ("answer-too-long", too_long(true), too_long(false), none()),
         ("resolver-slow", slow(900), slow(300), none()),
         ("second-name-server", second(true), second(false), none()),
         ("search-domains", searched(true), searched(false), none()),

@@ -10,10 +10,11 @@ use simple_dns::{
 use super::*;
 use crate::syscall::Data;
 
-const UDP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 0);
+pub(super) const UDP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 0);
+pub(super) const TCP: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_STREAM, 0);
 const UNIX: (i32, i32, i32) = (libc::AF_UNIX, libc::SOCK_STREAM, 0);
 
-fn question(id: u16, name: &str, kind: TYPE) -> Packet<'_> {
+pub(super) fn question(id: u16, name: &str, kind: TYPE) -> Packet<'_> {
     let mut packet = Packet::new_query(id);
     let name = DnsName::new(name).expect("a name");
     let kind = QTYPE::TYPE(kind);
@@ -66,7 +67,7 @@ pub(super) fn answers_six(fd: i32, id: u16, name: &str) -> Act {
     carries(recvfrom(fd, &bytes, bytes.len() as u64, 2048), bytes)
 }
 
-fn carries(mut act: Act, bytes: Vec<u8>) -> Act {
+pub(super) fn carries(mut act: Act, bytes: Vec<u8>) -> Act {
     let len = bytes.len() as u64;
     act.event.call.args[1].value = Value::Data(Data { bytes, len });
     act
@@ -86,7 +87,7 @@ pub(super) fn resolver(id: SocketId, at: u64, server: [u8; 4], talk: Vec<Act>) -
 }
 
 /// What is shown: the lines that fold left out, each with its number, what it is and its name.
-fn shown(told: &[Told]) -> Vec<String> {
+pub(super) fn shown(told: &[Told]) -> Vec<String> {
     let shown = told.iter().filter(|told| !told.folds);
     let lines = shown.map(|told| {
         let conversation = told.conversation.as_ref();
@@ -115,7 +116,7 @@ fn shown(told: &[Told]) -> Vec<String> {
     lines.filter(|line| line != "0 process").collect()
 }
 
-fn web(id: SocketId, at: u64, address: [u8; 4]) -> Vec<Event> {
+pub(super) fn web(id: SocketId, at: u64, address: [u8; 4]) -> Vec<Event> {
     vec![
         makes(4, id).at(at * MS, 1000).done(),
         connect(4, inet(address, 80))
@@ -373,13 +374,13 @@ proptest! {
 
     /// Whatever is done with sockets of the name service's kinds: each call is told once, in the end.
     #[test]
-    fn nothing_is_held_back_for_good(steps in prop::collection::vec((0..8u8, 0..3u64), 0..60)) {
+    fn nothing_is_held_back_for_good(steps in prop::collection::vec((0..10u8, 0..4u64), 0..60)) {
         let mut story = Story::new(Options::default());
         let mut calls = 0;
         let mut told = Vec::new();
         for (time, (step, which)) in steps.into_iter().enumerate() {
             let (id, fd) = (which + 1, which as i32 + 3);
-            let kind = if which == 2 { UNIX } else { UDP };
+            let kind = [UDP, UDP, UNIX, TCP][which as usize];
             let act = match step {
                 0 => makes_kind(fd.into(), id, kind),
                 1 => connect(fd, inet([10, 0, 0, 2], 53)).on_kind(fd, id, kind),
@@ -387,7 +388,9 @@ proptest! {
                 3 => answers(fd, 7, "example.com", TYPE::A, &[[192, 0, 2, 1]], RCODE::NoError).on_kind(fd, id, kind),
                 4 => sendto(fd, b"hello").on_kind(fd, id, kind),
                 5 => setsockopt(fd).on_kind(fd, id, kind),
-                6 => connect(fd, SockAddr::UnixPath(b"/run/nscd/socket".to_vec())).on_kind(fd, id, kind),
+                6 => super::lookups::framed(asks(fd, 7, "example.com", TYPE::A)).on_kind(fd, id, kind),
+                7 => connect(fd, inet([10, 0, 0, 2], 80)).on_kind(fd, id, kind),
+                8 => connect(fd, SockAddr::UnixPath(b"/run/nscd/socket".to_vec())).on_kind(fd, id, kind),
                 _ => close(fd).on_kind(fd, id, kind).releases(id),
             };
             calls += 1;

@@ -74,6 +74,42 @@ pub fn dns(name: &'static str) -> SocketAddr {
     address
 }
 
+/// The same, whose answers fit into no datagram: there they are cut (TC), and whole by TCP at the same port.
+pub fn dns_by_tcp(name: &'static str) -> SocketAddr {
+    let (listener, socket) = loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let address = listener.local_addr().expect("its address");
+        if let Ok(socket) = UdpSocket::bind(address) {
+            break (listener, socket);
+        }
+    };
+    let address = socket.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut query) {
+            if let Some(mut answer) = answer(&query[..length], name) {
+                answer.truncate(length);
+                answer[2] |= 2;
+                answer[7] = 0;
+                let _ = socket.send_to(&answer, client);
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut length = [0; 2];
+            while stream.read_exact(&mut length).is_ok() {
+                let mut query = vec![0; u16::from_be_bytes(length).into()];
+                let _ = stream.read_exact(&mut query);
+                let answer = answer(&query, name).unwrap_or_default();
+                let length = (answer.len() as u16).to_be_bytes();
+                let _ = stream.write_all(&[&length[..], &answer].concat());
+            }
+        }
+    });
+    address
+}
+
 /// The answer to one query (RFC 1035 section 4): header, question, and the address record if the name is the known one.
 fn answer(query: &[u8], known: &str) -> Option<Vec<u8>> {
     let mut name = Vec::new();
