@@ -1,24 +1,36 @@
 //! A network of the test's own, with delay, loss and an address that is nobody's: what the trace says of it is so.
 
 use crate::harness::programs::script;
-use crate::harness::{binary, command, installed, is_root, run, scratch};
+use crate::harness::{Outcome, binary, command, installed, is_root, run, scratch, text};
 
 /// What a program in python printed and what its trace says, behind a link that delays each packet by 20 ms and loses every n-th with
 /// data.
 fn told(lost: u32, options: &[&str], code: &str) -> (String, String) {
+    let python = installed("python3");
+    let (outcome, trace) = traced(
+        lost,
+        "nameserver 127.0.0.1",
+        options,
+        &[text(&python), "-c", code],
+    );
+    (outcome.exited(0).stdout.text(), trace)
+}
+
+/// The same of any program, which finds those lines in its resolv.conf(5).
+fn traced(lost: u32, resolver: &str, options: &[&str], program: &[&str]) -> (Outcome, String) {
     let folder = scratch();
     let file = folder.path().join("trace");
     let [unshare, python] = ["unshare", "python3"].map(installed);
     let mut network = command(unshare);
     // An ordinary user may make networks in a user namespace.
-    network.arg(if is_root() { "-n" } else { "-Urn" });
+    network.arg(if is_root() { "-nm" } else { "-Urnm" });
     network.arg(&python).arg(script("network.py"));
-    network.args(["20", &lost.to_string()]).arg(binary());
-    network.args(options).arg("-o").arg(&file);
-    network.arg(&python).args(["-c", code]);
-    let outcome = run(network).exited(0);
+    network.args(["20", &lost.to_string(), resolver]);
+    network.arg(binary()).args(options).arg("-o").arg(&file);
+    network.args(program);
+    let outcome = run(network);
     let trace = std::fs::read_to_string(&file).expect("a trace");
-    (outcome.stdout.text(), trace)
+    (outcome, trace)
 }
 
 /// What follows those words, up to the next space or comma.
@@ -108,5 +120,89 @@ except TimeoutError: print('timed out')";
         "never connected: ETIMEDOUT",
     ] {
         assert!(trace.contains(words), "no {words}: {trace}");
+    }
+}
+
+/// What the trace of getent(1) says of a name, by those lines of resolv.conf(5).
+fn asked(resolver: &str, name: &str, status: i32) -> String {
+    let getent = installed("getent");
+    let program = [text(&getent), "ahosts", name];
+    let options = ["--findings=all", "--overview"];
+    let (outcome, trace) = traced(0, resolver, &options, &program);
+    outcome.exited(status);
+    trace
+}
+
+#[track_caller]
+fn says(trace: &str, words: &[&str]) {
+    for words in words {
+        assert!(trace.contains(words), "no {words}: {trace}");
+    }
+}
+
+#[test]
+fn names_are_told_by_who_answered_and_what_was_tried() {
+    let second = "nameserver 127.0.0.2/nameserver 127.0.0.1/options timeout:1 attempts:1";
+    says(
+        &asked(second, "far.test", 0),
+        &[
+            "resolve  far.test A, AAAA → 10.77.0.2 ",
+            "asked 127.0.0.2 in vain, 127.0.0.1 by UDP",
+            "second-name-server",
+        ],
+    );
+    let searches = "nameserver 127.0.0.1/search a.test b.test";
+    says(
+        &asked(searches, "far", 0),
+        &[
+            "resolve  far.b.test ",
+            "→ 10.77.0.2 ",
+            "tried far.a.test too",
+            "search-domains",
+        ],
+    );
+    says(
+        &asked("nameserver 127.0.0.1", "nobody.test", 2),
+        &[
+            "resolve  nobody.test ",
+            "→ no such name (NXDOMAIN)",
+            "name-not-found",
+        ],
+    );
+}
+
+#[test]
+fn races_of_both_families_are_told_as_such() {
+    let [python, node, curl] = ["python3", "node", "curl"].map(installed);
+    let asyncio = "import asyncio
+async def talk():
+    read, write = await asyncio.open_connection('both.test', 80, happy_eyeballs_delay=0.1)
+    write.write(b'3'); print(await read.readexactly(3)); write.close(); await write.wait_closed()
+asyncio.run(talk())";
+    let net =
+        "const peer = require('net').connect({ host: 'both.test', port: 80, autoSelectFamily: true,
+        autoSelectFamilyAttemptTimeout: 100, lookup: (name, options, answer) =>
+            require('dns').lookup(name, { ...options, all: true, order: 'ipv6first' }, answer) });
+        peer.on('connect', () => peer.write('3')).on('data', () => peer.destroy());";
+    // What the peer says is no HTTP; it was reached all the same.
+    let telnet = [text(&curl), "-sm1", "telnet://both.test:80"];
+    let programs: [(&[&str], &str); 3] = [
+        (&[text(&python), "-c", asyncio], "given up: #2 was faster"),
+        // It gives up one before it tries another.
+        (&[text(&node), "-e", net], "never connected"),
+        (&telnet, "given up: #2 was faster"),
+    ];
+    for (program, end) in programs {
+        let options = ["--overview", "--engine", "stop"];
+        let (_, trace) = traced(0, "nameserver 127.0.0.1", &options, program);
+        says(
+            &trace,
+            &[
+                "resolve  both.test A, AAAA → ",
+                "10.77.0.2:80 both.test",
+                "won against [fd77:1::9]:80",
+                end,
+            ],
+        );
     }
 }

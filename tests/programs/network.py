@@ -1,7 +1,9 @@
 # A network of its own for a command: 10.77.0.1 is the command's end, 10.77.0.2 a peer behind a link that is slow and loses packets. At
-# the peer's port 80 whoever asks gets an answer of as many bytes as it asks for; 10.77.1.9 has a neighbour entry and is nobody.
-# Arguments: the delay of each packet in ms, which of the packets with data is lost (the n-th each time, 0 for none), the command.
-import ctypes, fcntl, heapq, os, select, socket, struct, subprocess, sys, time
+# the peer's port 80 whoever asks gets an answer of as many bytes as it asks for; 10.77.1.9 and fd77:1::9 have neighbour entries and are
+# nobody. A name server at 127.0.0.1 knows far.test, far.b.test and both.test, whose IPv6 address is nobody's; one at 127.0.0.2 is silent.
+# Arguments: the delay of each packet in ms, which of the packets with data is lost (the n-th each time, 0 for none), the lines of
+# resolv.conf(5) with / between them, the command.
+import ctypes, fcntl, heapq, ipaddress, os, select, socket, struct, subprocess, sys, tempfile, time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET, PR_SET_PDEATHSIG, SIGKILL = 0x40000000, 1, 9
@@ -43,6 +45,36 @@ def serve():
         os._exit(0)
 
 
+NAMES = {
+    b"far.test": ["10.77.0.2"],
+    b"far.b.test": ["10.77.0.2"],
+    b"both.test": ["10.77.0.2", "fd77:1::9"],
+}
+
+
+def name():
+    silent, server = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(2)]
+    silent.bind(("127.0.0.2", 53))
+    server.bind(("127.0.0.1", 53))
+    os.write(1, b"named\n")
+    while True:
+        # RFC 1035 section 4: a head of 12 bytes, labels with their lengths, type and class.
+        query, client = server.recvfrom(512)
+        at, labels = 12, []
+        while query[at]:
+            labels.append(query[at + 1 : at + 1 + query[at]])
+            at += 1 + query[at]
+        kind = query[at + 1 : at + 3]
+        asked = b".".join(labels).lower()
+        version = {b"\0\1": 4, b"\0\x1c": 6}.get(kind)
+        all = [ipaddress.ip_address(address) for address in NAMES.get(asked, [])]
+        found = [address.packed for address in all if address.version == version]
+        code = 0x8180 if asked in NAMES else 0x8183
+        head = query[:2] + struct.pack(">5H", code, 1, len(found), 0, 0)
+        answers = [b"\xc0\x0c" + kind + struct.pack(">HIH", 1, 60, len(it)) + it for it in found]
+        server.sendto(head + query[12 : at + 5] + b"".join(answers), client)
+
+
 def has_data(packet):
     if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
         return False
@@ -68,14 +100,21 @@ def relay(one, other, delay, lost):
                 pass
 
 
-delay, lost, command = int(sys.argv[1]) / 1000, int(sys.argv[2]), sys.argv[3:]
+delay, lost, command = int(sys.argv[1]) / 1000, int(sys.argv[2]), sys.argv[4:]
 ip("link", "set", "lo", "up")
 near = end("near", "10.77.0.1/24")
 nobody = end("nobody", "10.77.1.1/24", IFF_TAP)
 ip("neighbour", "add", "10.77.1.9", "lladdr", "02:00:00:00:00:09", "nud", "permanent", "dev", "nobody")
-for name, value in [("tcp_syn_retries", 1), ("tcp_syn_linear_timeouts", 0)]:
+ip("address", "add", "fd77:1::1/64", "dev", "nobody", "nodad")
+ip("neighbour", "add", "fd77:1::9", "lladdr", "02:00:00:00:00:09", "nud", "permanent", "dev", "nobody")
+with tempfile.NamedTemporaryFile("w") as resolver:
+    resolver.write(sys.argv[3].replace("/", "\n") + "\n")
+    resolver.flush()
+    os.chmod(resolver.name, 0o644)
+    subprocess.run(["mount", "--bind", resolver.name, os.path.realpath("/etc/resolv.conf")], check=True)
+for setting, value in [("tcp_syn_retries", 1), ("tcp_syn_linear_timeouts", 0)]:
     try:
-        with open("/proc/sys/net/ipv4/" + name, "w") as file:
+        with open("/proc/sys/net/ipv4/" + setting, "w") as file:
             file.write(str(value))
     except FileNotFoundError:
         pass  # before Linux 6.5
@@ -90,7 +129,15 @@ if os.fork() == 0:
         die_with_parent()
         serve()
     relay(near, far, delay, lost)
+if os.fork() == 0:
+    die_with_parent()
+    os.dup2(says, 1)
+    name()
 os.close(says)
-if os.read(said, 6) != b"ready\n":
-    sys.exit("the peer did not begin")
+begun = b""
+while len(begun) < 12:
+    more = os.read(said, 6)
+    if not more:
+        sys.exit("a server did not begin")
+    begun += more
 sys.exit(subprocess.run(command).returncode)
