@@ -51,7 +51,9 @@ enum Asked {
 /// Whether it begins as a server that says what it speaks (other protocols greet with 220 too), or as a client that no other
 /// protocol has.
 pub fn guess(bytes: &[u8]) -> Guess {
-    let guess = match Guess::starts(bytes, b"EHLO ", Guess::Client) {
+    // Commands may be written in any case (section 2.4).
+    let start = bytes[..bytes.len().min(5)].to_ascii_uppercase();
+    let guess = match Guess::starts(&start, b"EHLO ", Guess::Client) {
         Guess::No => Guess::starts(bytes, b"220", Guess::Server),
         guess => guess,
     };
@@ -412,6 +414,7 @@ pub(super) mod tests {
             (b"220 a\0", Guess::No),
             (b"220-a ESMTP Exim 4.97 #2\r\n220 b\r\n", Guess::Server),
             (b"EHLO [127.0.0.1]\r\n", Guess::Client),
+            (b"ehlo a.example\r\n", Guess::Client),
         ] {
             assert_eq!(guess(bytes), expected, "{}", String::from_utf8_lossy(bytes));
         }

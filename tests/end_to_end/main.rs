@@ -9,6 +9,7 @@ mod adaptive;
 mod calls;
 mod clients;
 mod data;
+mod dialogues;
 mod disturbed;
 mod errors;
 mod facts;
