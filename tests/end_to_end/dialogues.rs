@@ -33,7 +33,7 @@ fn takes_mail(mut peer: TcpStream) {
                 "250 2.0.0 taken"
             }
             _ if letter => "",
-            "ehlo" | "SMTP ehlo " => "250-mail.example\r\n250 AUTH PLAIN LOGIN",
+            "ehlo" | "EHLO" => "250-mail.example\r\n250 AUTH PLAIN LOGIN",
             "AUTH" | "auth" => "235 2.7.0 welcome",
             "data" | "DATA" => {
                 letter = true;
@@ -94,7 +94,7 @@ print('sent')",
         &[
             "SMTP",
             "220",
-            "EHLO",
+            "SMTP ehlo ",
             "AUTH PLAIN",
             "235",
             "me@here.example",
