@@ -79,7 +79,7 @@ fn of_mail_all_is_told_but_the_password() {
     let code = format!(
         "import smtplib
 with smtplib.SMTP('127.0.0.1', {}) as mail:
-    mail.login('me', 'tr0ub4dor'); mail.sendmail('me@here.example', ['you@there.example'], 'Subject: hello\\n\\nhi')
+    mail.login('me', 'tr0ub' + '4dor'); mail.sendmail('me@here.example', ['you@there.example'], 'Subject: hello\\n\\nhi')
 print('sent')",
         server.port()
     );
