@@ -148,7 +148,6 @@ impl Connecting {
                 let Some(Meaning::StillWaiting { elapsed, .. }) = told.meaning else {
                     return;
                 };
-                // Once it has failed, that is another finding about the same.
                 no_answer(told, elapsed, found);
             }
             (What::Kernel(_, facts), _) => queue(told, facts, found),
@@ -186,7 +185,11 @@ impl Connecting {
                 let key = if kind == &NO_IPV6 { String::new() } else { key };
                 found.add(kind, key, told, || format!("{name} cannot be reached."));
             }
-            libc::ETIMEDOUT => no_answer(told, took, found),
+            // It was found while it was waited for: now it is known how long that was.
+            libc::ETIMEDOUT => {
+                let seen = format!("{name} answered nothing at all, for {}.", span(took));
+                found.revise(&NO_ANSWER, key, told, seen);
+            }
             _ => {}
         }
         let Some(pid) = told.who.as_ref().map(|who| who.pid) else {
@@ -210,7 +213,13 @@ impl Connecting {
         else {
             return;
         };
-        let lost = self.lost.remove(&(who.pid, name.text.clone()));
+        let failed = self.lost.remove(&(who.pid, name.text.clone()));
+        // A try that has not failed by now was waited for before this one was begun.
+        let waited = conversation.rivals.iter().filter_map(|it| match it.peer {
+            SockAddr::Inet6 { .. } if it.errno.is_none() => Some((it.before, place(&it.peer))),
+            _ => None,
+        });
+        let lost = failed.into_iter().chain(waited).max_by_key(|it| it.0);
         if let Some((took, tried)) = lost.filter(|lost| lost.0 >= COST) {
             let name = &name.text;
             found.add(&IPV6_FIRST, &**name, told, || {

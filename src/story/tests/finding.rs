@@ -221,7 +221,7 @@ fn programs() -> Vec<Programs> {
             })
             .collect::<Vec<_>>()
     };
-    let six_first = |took: u64| {
+    let six_first = |errno: i32, took: u64, then: u64| {
         let mut events = resolver(7, 1, [10, 0, 0, 2], {
             let mut talk = good();
             talk.push(asks(3, 2, "a.example", TYPE::AAAA));
@@ -242,11 +242,11 @@ fn programs() -> Vec<Programs> {
         events.push(
             connect(3, v6())
                 .on_kind(3, 1, V6)
-                .fails(libc::ETIMEDOUT)
+                .fails(errno)
                 .at(21 * MS, took * MS)
                 .done(),
         );
-        events.extend(web(2, vec![]).into_iter().map(|event| later(event, 5000)));
+        events.extend(web(2, vec![]).into_iter().map(|event| later(event, then)));
         events
     };
     let bound = |errno| {
@@ -452,7 +452,19 @@ fn programs() -> Vec<Programs> {
             hang(true),
             vec![500, 1500],
         ),
-        ("ipv6-first", six_first(800), six_first(20), none()),
+        (
+            "ipv6-first",
+            six_first(libc::ETIMEDOUT, 800, 5000),
+            six_first(libc::ETIMEDOUT, 20, 5000),
+            none(),
+        ),
+        // Given up for IPv4 before anything had come of it.
+        (
+            "ipv6-first",
+            six_first(libc::EINPROGRESS, 0, 120),
+            six_first(libc::EINPROGRESS, 0, 40),
+            none(),
+        ),
         (
             "byte-order",
             connection(1, inet([192, 0, 2, 9], 20480), none_acts()),
