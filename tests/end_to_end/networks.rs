@@ -201,6 +201,7 @@ asyncio.run(talk())";
                 "resolve  both.test A, AAAA → ",
                 "10.77.0.2:80 both.test",
                 "won against [fd77:1::9]:80",
+                "ipv6-first",
                 end,
             ],
         );
