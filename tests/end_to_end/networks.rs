@@ -116,7 +116,7 @@ except TimeoutError: print('timed out')";
         "connect(3, 10.77.1.9:80) = -1 ETIMEDOUT",
         "never connected, lived 3.",
         ", SYN sent twice",
-        "error    connect-no-answer  10.77.1.9:80 answers nothing at all, for 3.",
+        "error    connect-no-answer  10.77.1.9:80 answered nothing at all, for 3.",
         "never connected: ETIMEDOUT",
     ] {
         assert!(trace.contains(words), "no {words}: {trace}");

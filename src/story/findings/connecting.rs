@@ -148,7 +148,7 @@ impl Connecting {
                 let Some(Meaning::StillWaiting { elapsed, .. }) = told.meaning else {
                     return;
                 };
-                no_answer(told, elapsed, found);
+                no_answer(told, elapsed, false, found);
             }
             (What::Kernel(_, facts), _) => queue(told, facts, found),
             _ => {}
@@ -186,10 +186,7 @@ impl Connecting {
                 found.add(kind, key, told, || format!("{name} cannot be reached."));
             }
             // It was found while it was waited for: now it is known how long that was.
-            libc::ETIMEDOUT => {
-                let seen = format!("{name} answered nothing at all, for {}.", span(took));
-                found.revise(&NO_ANSWER, key, told, seen);
-            }
+            libc::ETIMEDOUT => no_answer(told, took, true, found),
             _ => {}
         }
         let Some(pid) = told.who.as_ref().map(|who| who.pid) else {
@@ -289,18 +286,19 @@ fn queue(told: &Told, facts: &Facts, found: &mut Found) {
     }
 }
 
-fn no_answer(told: &Told, elapsed: Nanos, found: &mut Found) {
+/// Nobody answers, or has answered in all the time that was `over` then.
+fn no_answer(told: &Told, elapsed: Nanos, over: bool, found: &mut Found) {
     let Some(conversation) = &told.conversation else {
         return;
     };
     let Some(peer) = &conversation.peer else {
         return;
     };
-    let mut seen = format!(
-        "{} answers nothing at all, for {} so far",
-        super::peer(told),
-        span(elapsed)
-    );
+    let (peer_of, span) = (super::peer(told), span(elapsed));
+    let mut seen = match over {
+        true => format!("{peer_of} answered nothing at all, for {span}"),
+        false => format!("{peer_of} answers nothing at all, for {span} so far"),
+    };
     if let Some(syns) = conversation.syns() {
         seen.push_str(&format!(", to {syns} SYNs"));
     }
