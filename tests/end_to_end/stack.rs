@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::data::{lines, of_type};
 use crate::harness::{
-    binary, command, installed, is_root, run, scratch, servers, sockstrace, text, traced,
+    installed, is_root, live_and_again, run, scratch, servers, sockstrace, text, traced,
 };
 
 /// A program in python: what it printed, and what its trace says.
@@ -291,22 +291,9 @@ socket.send_fds(there, [b'x'], [server.fileno()]); server.close()",
 
 #[test]
 fn what_the_kernel_said_between_calls_is_told_again() {
-    let folder = scratch();
-    let at = |name: &str| folder.path().join(name);
-    let [record, live, again] = ["record", "live", "again"].map(at);
-    let recording = format!("--record={}", text(&record));
-    let options = ["--kernel", "--overview", "-o", text(&live), &recording];
-    run(sockstrace(
-        &options,
-        &[text(&installed("python3")), "-c", CROWD],
-    ))
-    .exited(0);
-    let mut replay = command(binary());
-    replay
-        .args(["--kernel", "--overview", "-o", text(&again), "--replay"])
-        .arg(&record);
-    run(replay).exited(0);
-    let [live, again] = [live, again].map(|file| std::fs::read_to_string(file).expect("a trace"));
+    let python = installed("python3");
+    let program = [text(&python), "-c", CROWD];
+    let [live, again] = live_and_again(&["--kernel", "--overview"], &program);
     says(&live, &["⤷ SYN_SENT, SYN sent twice", "SYN sent twice"]);
     assert_eq!(live, again);
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use crate::harness::data::{lines, of_type};
 use crate::harness::programs::script;
 use crate::harness::{
-    ENGINES, binary, command, installed, run, scratch, servers, sockstrace, text, traced,
+    ENGINES, command, installed, live_and_again, run, scratch, servers, sockstrace, text, traced,
 };
 
 /// A program in python, and what its trace says.
@@ -92,26 +92,13 @@ s.recv(1); s.close()"
 #[test]
 fn what_the_kernel_said_is_recorded_and_told_again() {
     let port = greeter(false);
-    let folder = scratch();
-    let at = |name: &str| folder.path().join(name);
-    let [record, live, again] = ["record", "live", "again"].map(at);
     let code = format!(
         "import socket
 s = socket.create_connection(('127.0.0.1', {port})); s.send(b'x'); s.recv(2); s.close()"
     );
-    let recording = format!("--record={}", text(&record));
-    let options = ["--kernel", "--overview", "-o", text(&live), &recording];
-    run(sockstrace(
-        &options,
-        &[text(&installed("python3")), "-c", &code],
-    ))
-    .exited(0);
-    let mut replay = command(binary());
-    replay
-        .args(["--kernel", "--overview", "-o", text(&again), "--replay"])
-        .arg(&record);
-    run(replay).exited(0);
-    let [live, again] = [live, again].map(|file| std::fs::read_to_string(file).expect("a trace"));
+    let python = installed("python3");
+    let program = [text(&python), "-c", &code];
+    let [live, again] = live_and_again(&["--kernel", "--overview"], &program);
     assert_eq!(live, again);
     // Three of the five bytes were never read.
     assert!(live.contains("3 B never read"), "{live}");

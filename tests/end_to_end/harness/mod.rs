@@ -445,6 +445,21 @@ pub fn unharmed_under<P: AsRef<OsStr>>(
     (alone, traces)
 }
 
+/// The trace of a program, and what a replay of its record makes of it by the same options.
+#[track_caller]
+pub fn live_and_again<P: AsRef<OsStr>>(options: &[&str], program: &[P]) -> [String; 2] {
+    let folder = scratch();
+    let [record, live, again] = ["record", "live", "again"].map(|name| folder.path().join(name));
+    let recording = format!("--record={}", text(&record));
+    let first = [options, &["-o", text(&live), &recording]].concat();
+    run(sockstrace(&first, program)).exited(0);
+    let mut replay = command(binary());
+    replay.args(options).args(["-o", text(&again), "--replay"]);
+    replay.arg(&record);
+    run(replay).exited(0);
+    [live, again].map(|file| std::fs::read_to_string(file).expect("a trace"))
+}
+
 /// A path as an argument.
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
