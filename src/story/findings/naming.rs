@@ -125,8 +125,12 @@ impl Naming {
         }
         if resolution.upshot == Outcome::Found && !resolution.tried.is_empty() {
             found.add(&SEARCHED, &**name, told, || {
+                let were = match resolution.tried.len() {
+                    1 => "was",
+                    _ => "were",
+                };
                 let tried = resolution.tried.join(", ");
-                format!("{tried} was asked for in vain beside {name}.")
+                format!("{tried} {were} asked for in vain beside {name}.")
             });
         }
         if self.asked.len() < NAMES || self.asked.contains_key(&(resolution.pid, name.clone())) {
