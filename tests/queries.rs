@@ -27,7 +27,9 @@ fn python() -> PathBuf {
 /// Runs statements in a folder; each's rows, as text.
 #[track_caller]
 fn ask(folder: &Path, statements: &[String]) -> Vec<Vec<String>> {
+    // Where a statement takes long, its progress would stand among the rows.
     const ASK: &str = "import duckdb, json, sys
+duckdb.sql('SET enable_progress_bar = false')
 for statement in json.load(sys.stdin):
     rows = duckdb.sql(statement).fetchall()
     print(json.dumps([' '.join(str(value) for value in row) for row in rows]))";

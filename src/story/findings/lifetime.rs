@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Found, Kind, Severity, place, span};
-use crate::story::{Ending, Farewell, Fate, Meaning, Part, Side, Told, What};
+use crate::story::{Conversation, Ending, Farewell, Fate, Meaning, Part, Side, Told, What};
 use crate::syscall::Role;
 use crate::tracer::event::Nanos;
 
@@ -43,6 +43,8 @@ const SHORT: u32 = 8;
 const WITHIN: Nanos = 10_000_000_000;
 /// What a short connection carries at most in requests: a few calls in each direction.
 const LIVED: Nanos = 1_000_000_000;
+/// With how many sends a connection may be called short.
+const REQUESTS: u64 = 4;
 /// For how long a side that was left may stay open: 1 s.
 const LEISURE: Nanos = 1_000_000_000;
 /// How many processes of one conversation are remembered.
@@ -54,11 +56,22 @@ const PEERS: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Lifetime {
     left: FxHashMap<String, u32>,
-    short: FxHashMap<String, (u32, Nanos)>,
-    /// The processes that did anything with a conversation but close it.
-    users: FxHashMap<i64, Vec<i32>>,
+    /// When the latest connection with a peer was made.
+    latest: FxHashMap<String, Nanos>,
+    short: FxHashMap<String, Short>,
+    /// The processes that did anything with a conversation but close it, and when that was last.
+    users: FxHashMap<i64, (Vec<i32>, Nanos)>,
     /// When the peer of a conversation was seen to have closed.
     closed: FxHashMap<i64, (Nanos, Option<u64>)>,
+}
+
+/// Short connections with one peer, one after the other.
+#[derive(Debug, Default)]
+struct Short {
+    count: u32,
+    since: Nanos,
+    /// When the latest of them ended.
+    ended: Nanos,
 }
 
 impl Lifetime {
@@ -70,7 +83,14 @@ impl Lifetime {
         if let (What::Call(event), true) = (&told.what, self.users.len() < PEERS)
             && event.call.row.role != Role::Close
         {
-            let users = self.users.entry(conversation.number).or_default();
+            let (users, used) = self.users.entry(conversation.number).or_default();
+            *used = event.end;
+            if matches!(event.call.row.role, Role::Connect | Role::Accept)
+                && let Some(key) = with(conversation)
+                && (self.latest.len() < PEERS || self.latest.contains_key(&key))
+            {
+                self.latest.insert(key, event.end);
+            }
             if users.len() < PROCESSES && !users.contains(&event.pid) {
                 users.push(event.pid);
             }
@@ -125,21 +145,19 @@ impl Lifetime {
                 format!("{unread} bytes from {} were never read.", super::peer(told))
             });
         }
-        let users = self.users.remove(&conversation.number).unwrap_or_default();
+        let (users, used) = self.users.remove(&conversation.number).unwrap_or_default();
         let accepted = conversation.part == Part::Accepted;
         if at_exit
             && (connector || accepted)
             && farewell.fate != Fate::NeverConnected
             && self.left.len() < PEERS
         {
-            // Of those who come each has another port.
-            let key = match (accepted, &conversation.local) {
-                (true, Some(local)) => place(local),
-                _ => peer.clone(),
-            };
+            let key = with(conversation).unwrap_or_else(|| peer.clone());
+            // One that is used up to the end is no leak: another one was made, and this one done with.
+            let done_with = self.latest.get(&key).is_none_or(|latest| used <= *latest);
             let count = self.left.entry(key.clone()).or_default();
-            *count += 1;
-            if *count >= LEFT {
+            *count += u32::from(done_with);
+            if done_with && *count >= LEFT {
                 let seen = format!("{count} connections with {key} were never closed.");
                 found.revise(&LEAK, key, told, seen);
             }
@@ -154,19 +172,31 @@ impl Lifetime {
                 format!("{name} had the socket to {} from its parent, without using it, until it ended.", super::peer(told))
             });
         }
-        let short =
-            farewell.lived.is_some_and(|lived| lived < LIVED) && farewell.fate == Fate::Carried;
+        let short = farewell.lived.is_some_and(|lived| lived < LIVED)
+            && farewell.fate == Fate::Carried
+            && conversation.sends <= REQUESTS;
         if connector && short && (self.short.len() < PEERS || self.short.contains_key(&peer)) {
-            let (count, since) = self.short.entry(peer.clone()).or_insert((0, end));
-            if end.saturating_sub(*since) > WITHIN {
-                (*count, *since) = (0, end);
+            let short = self.short.entry(peer.clone()).or_default();
+            if end.saturating_sub(short.since) > WITHIN {
+                (short.count, short.since) = (0, end);
             }
-            *count += 1;
-            if *count >= SHORT {
+            // Those that were there at the same time could not have been one.
+            short.count += u32::from(conversation.born >= Some(short.ended));
+            short.ended = end;
+            let count = short.count;
+            if count >= SHORT {
                 let name = super::peer(told);
                 let seen = format!("{count} short connections went to {name} one after the other.");
                 found.revise(&MANY, peer, told, seen);
             }
         }
+    }
+}
+
+/// With whom a connection is: of those who come each has another port, so that their listener's address counts.
+fn with(conversation: &Conversation) -> Option<String> {
+    match (conversation.part, &conversation.local, &conversation.peer) {
+        (Part::Accepted, Some(local), _) => Some(place(local)),
+        (_, _, peer) => peer.as_ref().map(place),
     }
 }
