@@ -238,12 +238,9 @@ impl Story {
             (None, Outcome::Error(errno)) => Some(errno),
             (None, _) => None,
         };
-        if let (Role::Connect, None, Some(name), Some(peer)) = (
-            role,
-            &learned.handshake,
-            &conversation.name,
-            &conversation.peer,
-        ) {
+        // That it is connected already tells of a try that began before.
+        let begins = role == Role::Connect && outcome.errno() != Some(libc::EISCONN);
+        if let (true, Some(name), Some(peer)) = (begins, &conversation.name, &conversation.peer) {
             self.races
                 .begins(event.pid, &name.text, id, peer, event.start);
         }

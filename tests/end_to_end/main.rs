@@ -15,6 +15,7 @@ mod errors;
 mod facts;
 mod languages;
 mod modes;
+mod names;
 mod networks;
 mod outlived;
 mod pressure;

@@ -1,213 +1,150 @@
-//! A network of the test's own, with delay, loss and an address that is nobody's: what the trace says of it is so.
+//! Networks with delay, loss and holes: what the trace says of them is what the kernel itself measures there.
 
-use crate::harness::programs::script;
-use crate::harness::{Outcome, binary, command, installed, is_root, run, scratch, text};
+use crate::harness::network::{HOLE, Network};
+use crate::harness::programs::program;
+use crate::harness::{Trace, installed, text};
 
-/// What a program in python printed and what its trace says, behind a link that delays each packet by 20 ms and loses every n-th with
-/// data.
-fn told(lost: u32, options: &[&str], code: &str) -> (String, String) {
-    let python = installed("python3");
-    let (outcome, trace) = traced(
-        lost,
-        "nameserver 127.0.0.1",
-        options,
-        &[text(&python), "-c", code],
-    );
-    (outcome.exited(0).stdout.text(), trace)
+/// Takes everything in, and says how much it was each time that a dot comes last.
+const SINK: &str = "import socket
+listener = socket.create_server(('192.0.2.2', 80)); print('ready', flush=True)
+peer, _ = listener.accept(); size = 0
+while got := peer.recv(65536):
+    size += len(got)
+    if got.endswith(b'.'): peer.sendall(b'%d' % size)";
+
+/// Sends 100 kB over a way of 40 ms there and back, and asks ss for what the kernel knows of that.
+const SEND: &str = "import socket, subprocess
+s = socket.create_connection(('192.0.2.2', 80)); s.sendall(b'x' * 99999 + b'.'); assert s.recv(9) == b'100000'
+print(subprocess.run(['ss', '-tinH', 'dport', '=', ':80'], capture_output=True, text=True).stdout)
+s.close()";
+
+/// A time as the trace shows it, in milliseconds.
+fn milliseconds(text: &str) -> Option<f64> {
+    let units = [("µs", 0.001), ("ms", 1.0), ("s", 1000.0)];
+    let (number, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.trim().strip_suffix(name)?, unit)))?;
+    Some(number.parse::<f64>().ok()? * unit)
 }
 
-/// The same of any program, which finds those lines in its resolv.conf(5).
-fn traced(lost: u32, resolver: &str, options: &[&str], program: &[&str]) -> (Outcome, String) {
-    let folder = scratch();
-    let file = folder.path().join("trace");
-    let [unshare, python] = ["unshare", "python3"].map(installed);
-    let mut network = command(unshare);
-    assert!(is_root(), "this test needs root");
-    network.arg("-nm").arg(&python).arg(script("network.py"));
-    network.args(["20", &lost.to_string(), resolver]);
-    network.arg(binary()).args(options).arg("-o").arg(&file);
-    network.args(program);
-    let outcome = run(network);
-    let trace = std::fs::read_to_string(&file).expect("a trace");
-    (outcome, trace)
-}
-
-/// What follows those words, up to the next space or comma.
+/// What follows these words, up to the next comma or space.
 #[track_caller]
-fn after<'a>(text: &'a str, words: &str) -> &'a str {
-    let (_, rest) = text
-        .split_once(words)
-        .unwrap_or_else(|| panic!("no {words}: {text}"));
-    rest.split([' ', ',', '\n']).next().unwrap_or_default()
+fn after<'a>(line: &'a str, words: &str) -> &'a str {
+    let rest = line.split_once(words);
+    let rest = rest.unwrap_or_else(|| panic!("no {words:?} in {line}")).1;
+    rest.split([' ', ',']).next().unwrap_or_default()
 }
 
-/// Milliseconds, as a trace or ss(8) has them.
+/// The line with the kernel's view below the first line that has these words.
 #[track_caller]
-fn millis(text: &str) -> f64 {
-    let number = text.trim_end_matches("ms");
-    number.parse().unwrap_or_else(|_| panic!("no time: {text}"))
-}
-
-const CLIENT: &str = "import socket, subprocess
-peer = socket.create_connection(('10.77.0.2', 80))
-def ask(count):
-    peer.sendall(b'%d' % count)
-    while count: count -= len(peer.recv(min(count, 4096)))
-";
-const ASKS_SS: &str = "
-print(subprocess.run(['ss', '-tinH', 'dst', '10.77.0.2'], capture_output=True, text=True).stdout)
-peer.close()";
-
-#[test]
-#[ignore = "needs root"]
-fn of_a_slow_link_the_trace_says_what_ss_says() {
-    let code = format!("{CLIENT}ask(10); ask(3){ASKS_SS}");
-    let (ss, trace) = told(0, &["--kernel", "--overview"], &code);
-    let before = trace.split("runs ss").next().unwrap_or_default();
-    let last = before
-        .lines()
-        .rfind(|line| line.contains("ESTABLISHED, rtt "));
-    let last = last.unwrap_or_else(|| panic!("no round-trip time: {trace}"));
-    let told = millis(after(last, "ESTABLISHED, rtt "));
-    let kernel = millis(after(&ss, " rtt:").split('/').next().unwrap_or_default());
-    assert!(
-        (told - kernel).abs() < 0.1,
-        "{told} and {kernel}: {ss}{trace}"
-    );
-    assert!((40.0..200.0).contains(&told), "{trace}");
-    assert_eq!(after(last, "window "), after(&ss, "cwnd:"), "{ss}{last}");
-    let close = trace.lines().find(|line| line.contains("closed by us"));
-    let close = close.unwrap_or_else(|| panic!("no close: {trace}"));
-    assert!(millis(after(close, ", rtt ")) >= 40.0, "{close}");
-    // A handshake is one round trip, and so is an answer.
-    let row = trace.lines().find(|line| line.contains(" → 10.77.0.2:80 "));
-    let row = row.unwrap_or_else(|| panic!("no row: {trace}"));
-    let connect = row.split_whitespace().find(|word| word.ends_with("ms"));
-    assert!(millis(connect.unwrap_or_default()) >= 40.0, "{row}");
-    let answer = trace.lines().find(|line| line.contains("after "));
-    let answer = answer.unwrap_or_else(|| panic!("no answer: {trace}"));
-    assert!(millis(after(answer, "after ")) >= 40.0, "{answer}");
+fn view<'a>(trace: &'a Trace, words: &str) -> &'a str {
+    let mut lines = trace.text.lines().skip_while(|line| !line.contains(words));
+    let view = lines.nth(1).filter(|line| line.contains("ESTABLISHED"));
+    view.unwrap_or_else(|| panic!("no view of the kernel below {words:?}:{trace}"))
 }
 
 #[test]
-#[ignore = "needs root"]
-fn what_is_lost_is_sent_again_and_counted() {
-    // Zeros before a number change nothing.
-    let code = format!("{CLIENT}peer.sendall(b'0' * 300000); ask(10){ASKS_SS}");
-    let (ss, trace) = told(20, &["--engine", "stop"], &code);
-    let sent_again: u32 = after(&ss, "retrans:0/").parse().expect("a number");
-    assert!(sent_again > 0, "{ss}");
-    let words = match sent_again {
-        1 => ", 1 segment sent again".to_owned(),
-        count => format!(", {count} segments sent again"),
-    };
-    assert!(trace.contains(&words), "no {words}: {trace}");
-}
+#[ignore = "needs root, or a user namespace, and /dev/net/tun"]
+fn a_long_way_is_measured_and_what_it_loses_is_counted() {
+    let [python, long_way, _ss] = [installed("python3"), program("long_way"), installed("ss")];
+    for every in ["0", "10"] {
+        let way = [
+            text(&long_way),
+            "20",
+            every,
+            text(&python),
+            "-c",
+            SINK,
+            "--",
+        ];
+        let options = ["--kernel", "--overview"];
+        let (outcome, trace) =
+            Network::new("").traced_by(&way, &options, &[text(&python), "-c", SEND]);
+        let ss = outcome.exited(0).stdout.text();
 
-#[test]
-#[ignore = "needs root"]
-fn who_is_nobody_answers_nothing() {
-    let code = "import socket
-try: socket.create_connection(('10.77.1.9', 80))
-except TimeoutError: print('timed out')";
-    let (printed, trace) = told(0, &["--overview"], code);
-    assert_eq!(printed, "timed out\n");
-    for words in [
-        "⤷ still waiting for 10.77.1.9:80",
-        "nothing for 1s, SYN sent twice",
-        "connect(3, 10.77.1.9:80) = -1 ETIMEDOUT",
-        "never connected, lived 3.",
-        ", SYN sent twice",
-        "error    connect-no-answer  10.77.1.9:80 answered nothing at all, for 3.",
-        "never connected: ETIMEDOUT",
-    ] {
-        assert!(trace.contains(words), "no {words}: {trace}");
-    }
-}
-
-/// What the trace of getent(1) says of a name, by those lines of resolv.conf(5).
-fn asked(resolver: &str, name: &str, status: i32) -> String {
-    let getent = installed("getent");
-    let program = [text(&getent), "ahosts", name];
-    let options = ["--findings=all", "--overview"];
-    let (outcome, trace) = traced(0, resolver, &options, &program);
-    outcome.exited(status);
-    trace
-}
-
-#[track_caller]
-fn says(trace: &str, words: &[&str]) {
-    for words in words {
-        assert!(trace.contains(words), "no {words}: {trace}");
-    }
-}
-
-#[test]
-#[ignore = "needs root"]
-fn names_are_told_by_who_answered_and_what_was_tried() {
-    let second = "nameserver 127.0.0.2/nameserver 127.0.0.1/options timeout:1 attempts:1";
-    says(
-        &asked(second, "far.test", 0),
-        &[
-            "resolve  far.test A, AAAA → 10.77.0.2 ",
-            "asked 127.0.0.2 in vain, 127.0.0.1 by UDP",
-            "second-name-server",
-        ],
-    );
-    let searches = "nameserver 127.0.0.1/search a.test b.test";
-    says(
-        &asked(searches, "far", 0),
-        &[
-            "resolve  far.b.test ",
-            "→ 10.77.0.2 ",
-            "tried far.a.test too",
-            "search-domains",
-        ],
-    );
-    says(
-        &asked("nameserver 127.0.0.1", "nobody.test", 2),
-        &[
-            "resolve  nobody.test ",
-            "→ no such name (NXDOMAIN)",
-            "name-not-found",
-        ],
-    );
-}
-
-#[test]
-#[ignore = "needs root"]
-fn races_of_both_families_are_told_as_such() {
-    let [python, node, curl] = ["python3", "node", "curl"].map(installed);
-    let asyncio = "import asyncio
-async def talk():
-    read, write = await asyncio.open_connection('both.test', 80, happy_eyeballs_delay=0.1)
-    write.write(b'3'); print(await read.readexactly(3)); write.close(); await write.wait_closed()
-asyncio.run(talk())";
-    let net =
-        "const peer = require('net').connect({ host: 'both.test', port: 80, autoSelectFamily: true,
-        autoSelectFamilyAttemptTimeout: 100, lookup: (name, options, answer) =>
-            require('dns').lookup(name, { ...options, all: true, order: 'ipv6first' }, answer) });
-        peer.on('connect', () => peer.write('3')).on('data', () => peer.destroy());";
-    // What the peer says is no HTTP; it was reached all the same.
-    let telnet = [text(&curl), "-sm1", "telnet://both.test:80"];
-    let programs: [(&[&str], &str); 3] = [
-        (&[text(&python), "-c", asyncio], "given up: #2 was faster"),
-        // It gives up one before it tries another.
-        (&[text(&node), "-e", net], "never connected"),
-        (&telnet, "given up: #2 was faster"),
-    ];
-    for (program, end) in programs {
-        let options = ["--overview", "--engine", "stop"];
-        let (_, trace) = traced(0, "nameserver 127.0.0.1", &options, program);
-        says(
-            &trace,
-            &[
-                "resolve  both.test A, AAAA → ",
-                "10.77.0.2:80 both.test",
-                "won against [fd77:1::9]:80",
-                "ipv6-first",
-                end,
-            ],
+        let connect = trace.find("connect", "192.0.2.2:80");
+        let took = milliseconds(&connect.meaning);
+        assert!(
+            took.is_some_and(|took| (40.0..200.0).contains(&took)),
+            "one round trip: {}",
+            connect.line
         );
+        let mut closed = trace.named("close");
+        let close = closed.find(|call| call.number == connect.number);
+        let close = &close.expect("its end").line;
+        let rtt = milliseconds(after(close, ", rtt "));
+        assert!(
+            rtt.is_some_and(|rtt| (40.0..200.0).contains(&rtt)),
+            "{close}"
+        );
+
+        // Nothing travels any more when ss asks, so that all three say the same.
+        let told = [view(&trace, "recvfrom(3, \"100000\""), view(&trace, close)];
+        let rtt: f64 = after(&ss, " rtt:")
+            .split('/')
+            .next()
+            .and_then(|it| it.parse().ok())
+            .expect("ss tells it");
+        for view in told {
+            assert_eq!(after(view, "window "), after(&ss, " cwnd:"), "{view}\n{ss}");
+            let told = milliseconds(after(view, "rtt ")).expect("a time");
+            assert!((told - rtt).abs() < 0.06, "{view}\n{ss}");
+        }
+        if every == "0" {
+            trace.lacks("sent again");
+            assert!(!ss.contains("retrans:"), "{ss}");
+        } else {
+            let (_, lost) = after(&ss, " retrans:").split_once('/').expect("of all");
+            assert!(lost.parse().is_ok_and(|lost: u32| lost >= 7), "{ss}");
+            assert!(
+                close.contains(&format!(", {lost} segments sent again")),
+                "{lost}: {close}"
+            );
+            for view in told {
+                assert_eq!(after(view, "sent again "), lost, "{view}");
+            }
+        }
     }
+}
+
+#[test]
+#[ignore = "needs root, or a user namespace"]
+fn syns_that_vanish_are_waited_for_and_counted() {
+    let python = installed("python3");
+    let code = "import socket
+s = socket.socket()
+try: s.connect(('192.0.2.66', 80))
+except TimeoutError as error: print(error)
+s = socket.socket(); s.settimeout(1.5)
+try: s.connect(('192.0.2.66', 80))
+except TimeoutError as error: print(error)";
+    let network = Network::new(HOLE);
+    let (outcome, trace) = network.traced(&["--overview"], &[text(&python), "-c", code]);
+    assert_eq!(
+        outcome.exited(0).stdout.text(),
+        "[Errno 110] Connection timed out\ntimed out\n"
+    );
+    trace.has("waits for an answer");
+    trace.has("still waiting for 192.0.2.66:80");
+    let connect = trace.find("connect", "192.0.2.66:80");
+    assert_eq!(connect.result, "-1 ETIMEDOUT", "{trace}");
+    assert!(connect.meaning.contains("no answer at all"), "{trace}");
+    let took = connect.meaning.rsplit(' ').next().and_then(milliseconds);
+    assert!(took.is_some_and(|took| took >= 2900.0), "{}", connect.line);
+    trace.has("nothing for 1s, SYN sent twice");
+    trace
+        .has("never connected, lived 3.")
+        .has(", SYN sent twice");
+    // Both tries are one finding, which says what is known in the end.
+    trace.has("  finding  connect-no-answer  192.0.2.66:80 answers nothing at all, for 1.");
+    trace.has("connect-no-answer  192.0.2.66:80 answered nothing at all, for 3.");
+    let time = trace.text.lines().find(|line| line.contains(" in all "));
+    assert!(
+        time.is_some_and(|line| line.contains("connect 4.")),
+        "{trace}"
+    );
+    let rows = trace.text.lines().filter(|line| {
+        line.contains("→ 192.0.2.66:80") && line.trim_end().ends_with("never connected")
+    });
+    assert!(rows.count() >= 1, "{trace}");
 }

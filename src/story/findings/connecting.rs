@@ -106,6 +106,8 @@ const COST: Nanos = 50_000_000;
 pub struct Connecting {
     /// By process and name: how long IPv6 was tried in vain.
     lost: FxHashMap<(i32, std::rc::Rc<str>), (Nanos, String)>,
+    /// How long an answer was waited for in vain, by address.
+    waited: FxHashMap<String, Nanos>,
 }
 
 impl Connecting {
@@ -148,7 +150,7 @@ impl Connecting {
                 let Some(Meaning::StillWaiting { elapsed, .. }) = told.meaning else {
                     return;
                 };
-                no_answer(told, elapsed, false, found);
+                self.no_answer(told, elapsed, false, found);
             }
             (What::Kernel(_, facts), _) => queue(told, facts, found),
             _ => {}
@@ -186,7 +188,7 @@ impl Connecting {
                 found.add(kind, key, told, || format!("{name} cannot be reached."));
             }
             // It was found while it was waited for: now it is known how long that was.
-            libc::ETIMEDOUT => no_answer(told, took, true, found),
+            libc::ETIMEDOUT => self.no_answer(told, took, true, found),
             _ => {}
         }
         let Some(pid) = told.who.as_ref().map(|who| who.pid) else {
@@ -199,6 +201,33 @@ impl Connecting {
             lost.0 = lost.0.saturating_add(took);
             lost.1 = place(peer);
         }
+    }
+
+    /// Nobody answers, or has answered in all the time that was `over` then.
+    fn no_answer(&mut self, told: &Told, elapsed: Nanos, over: bool, found: &mut Found) {
+        let Some(conversation) = &told.conversation else {
+            return;
+        };
+        let Some(peer) = &conversation.peer else {
+            return;
+        };
+        // Of several tries the longest says the most.
+        let key = place(peer);
+        let known = self.waited.get(&key).copied().unwrap_or(0);
+        if elapsed < known || (self.waited.len() >= TRIES && known == 0) {
+            return;
+        }
+        self.waited.insert(key.clone(), elapsed);
+        let (peer_of, span) = (super::peer(told), span(elapsed));
+        let mut seen = match over {
+            true => format!("{peer_of} answered nothing at all, for {span}"),
+            false => format!("{peer_of} answers nothing at all, for {span} so far"),
+        };
+        if let Some(syns) = conversation.syns() {
+            seen.push_str(&format!(", to {syns} SYNs"));
+        }
+        seen.push('.');
+        found.revise(&NO_ANSWER, key, told, seen);
     }
 
     /// The other family did it: what the first one has cost.
@@ -284,26 +313,6 @@ fn queue(told: &Told, facts: &Facts, found: &mut Found) {
         seen.push('.');
         found.revise(&QUEUE, local, told, seen);
     }
-}
-
-/// Nobody answers, or has answered in all the time that was `over` then.
-fn no_answer(told: &Told, elapsed: Nanos, over: bool, found: &mut Found) {
-    let Some(conversation) = &told.conversation else {
-        return;
-    };
-    let Some(peer) = &conversation.peer else {
-        return;
-    };
-    let (peer_of, span) = (super::peer(told), span(elapsed));
-    let mut seen = match over {
-        true => format!("{peer_of} answered nothing at all, for {span}"),
-        false => format!("{peer_of} answers nothing at all, for {span} so far"),
-    };
-    if let Some(syns) = conversation.syns() {
-        seen.push_str(&format!(", to {syns} SYNs"));
-    }
-    seen.push('.');
-    found.revise(&NO_ANSWER, place(peer), told, seen);
 }
 
 fn listens(told: &Told, found: &mut Found) {

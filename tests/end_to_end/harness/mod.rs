@@ -2,6 +2,7 @@
 
 pub mod alike;
 pub mod data;
+pub mod network;
 pub mod programs;
 pub mod servers;
 pub mod terminal;
