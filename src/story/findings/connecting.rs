@@ -100,6 +100,8 @@ const QUEUED: Nanos = 200_000_000;
 const TRIES: usize = 256;
 /// What a try of IPv6 costs at least to be worth a word: 50 ms.
 const COST: Nanos = 50_000_000;
+/// When a handshake has been waited for so long that it was said to: 1 s.
+const LATE: Nanos = 1_000_000_000;
 
 /// Remembers what was tried of each name.
 #[derive(Debug, Default)]
@@ -235,6 +237,15 @@ impl Connecting {
         let (Some(conversation), Some(who)) = (&told.conversation, &told.who) else {
             return;
         };
+        let took = match &told.what {
+            What::Call(event) => Some(event.end.saturating_sub(event.start)),
+            _ => told.took,
+        };
+        if let (Some(peer), Some(took)) = (&conversation.peer, took.filter(|it| *it >= LATE)) {
+            found.correct(&NO_ANSWER, place(peer), || {
+                format!("{} answered only after {}.", super::peer(told), span(took))
+            });
+        }
         let (Some(SockAddr::Inet { .. }), Some(name)) = (&conversation.peer, &conversation.name)
         else {
             return;

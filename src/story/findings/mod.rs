@@ -152,6 +152,19 @@ impl Found {
         self.insert(kind, key, told, seen());
     }
 
+    /// What was found about that key turned out otherwise.
+    fn correct(
+        &mut self,
+        kind: &'static Kind,
+        key: impl Into<String>,
+        seen: impl FnOnce() -> String,
+    ) {
+        if let Some(at) = self.known.get(&(kind.name, key.into())) {
+            let finding = &mut self.all[*at];
+            (finding.seen, finding.revised) = (seen(), true);
+        }
+    }
+
     /// The same of what is found over a while: the latest sentence counts.
     fn revise(&mut self, kind: &'static Kind, key: impl Into<String>, told: &Told, seen: String) {
         let key = (kind.name, key.into());

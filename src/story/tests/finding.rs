@@ -601,3 +601,37 @@ fn ordinary_programs_are_left_alone() {
         );
     }
 }
+
+#[test]
+fn an_answer_that_comes_late_corrects_what_was_found() {
+    let mut story = Story::new(Options::default());
+    let events = [
+        makes(3, 1).done(),
+        connect(3, peer())
+            .on(3, 1)
+            .fails(libc::EINPROGRESS)
+            .at(MS, 1000)
+            .done(),
+    ];
+    let mut told: Vec<_> = events
+        .into_iter()
+        .flat_map(|event| story.tell(event))
+        .collect();
+    told.extend(story.tick(1500 * MS));
+    let events = [
+        polls(3, 4).on(3, 1).at(2000 * MS, 1000).done(),
+        so_error(3, 0).on(3, 1).at(2001 * MS, 1000).done(),
+    ];
+    told.extend(events.into_iter().flat_map(|event| story.tell(event)));
+    told.extend(story.end(3000 * MS));
+    let all = told.iter().find_map(|told| match &told.what {
+        What::AllFound(all) => Some(all.clone()),
+        _ => None,
+    });
+    let [finding] = &all.expect("what was found")[..] else {
+        panic!("not one finding in {told:?}")
+    };
+    assert_eq!(finding.kind.name, "connect-no-answer");
+    assert_eq!(finding.seen, "192.0.2.9:80 answered only after 2.0 s.");
+    assert!(finding.revised);
+}
