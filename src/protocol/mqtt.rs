@@ -189,11 +189,15 @@ impl Mqtt {
             CONNECT => {
                 let connect = Connect::read(&mut packet)?;
                 self.fifth = connect.version == 5;
-                let mut text = format!("CONNECT {}", connect.client.text(said));
+                let mut text = String::from("CONNECT");
+                // Without a name of its own it gets one from the server.
+                if !connect.client.bytes.is_empty() {
+                    text.push_str(&format!(" {}", connect.client.text(said)));
+                }
                 if let Some(user) = connect.user {
                     text.push_str(&format!(" user={}", user.text(said)));
                 }
-                said.say(Kind::Request(0), text.trim_end());
+                said.say(Kind::Request(0), text);
             }
             CONNACK => {
                 let (_session, code) = (packet.byte()?, packet.byte()?);

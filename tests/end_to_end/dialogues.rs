@@ -263,7 +263,7 @@ fn mosquitto_publishes_and_subscribes() {
     let data = format!("--json={}", text(&json));
     let by = |program: &Path, more: &[&str]| {
         let to = [text(program), "-h", "127.0.0.1", "-p", &number];
-        let who = ["-i", "lamp", "-u", "alice", "-P", PASSWORD];
+        let who = ["-u", "alice", "-P", PASSWORD];
         let program = [&to[..], &who[..], more].concat();
         traced(&["-s", "4096", &data], &program)
     };
@@ -273,7 +273,7 @@ fn mosquitto_publishes_and_subscribes() {
     in_turn(
         &trace,
         &[
-            "MQTT CONNECT lamp user=alice",
+            "MQTT CONNECT user=alice",
             "MQTT accepted",
             "MQTT PUBLISH kitchen/lamp, 2 B",
             "MQTT received",
@@ -288,7 +288,7 @@ fn mosquitto_publishes_and_subscribes() {
     in_turn(
         &trace,
         &[
-            "MQTT CONNECT lamp user=alice",
+            "MQTT CONNECT user=alice",
             "MQTT accepted",
             "MQTT SUBSCRIBE kitchen/#",
             "MQTT granted",
