@@ -37,6 +37,11 @@ const SLOW_ANSWER: Kind = Kind {
     advice: "Others of the same kind were answered much faster: look at the server's side of this one.",
 };
 
+const LOST: Kind = Kind {
+    name: "segments-lost",
+    severity: Severity::Warning,
+    advice: "The way there loses packets, and each loss makes everything behind it wait: a bad link, a full queue on the way, or a wrong duplex or MTU. What the program does is not to blame.",
+};
 const DROPPED: Kind = Kind {
     name: "datagrams-dropped",
     severity: Severity::Warning,
@@ -45,6 +50,7 @@ const DROPPED: Kind = Kind {
 
 /// All of that.
 pub const KINDS: &[&Kind] = &[
+    &LOST,
     &DROPPED,
     &NAGLE,
     &TINY,
@@ -65,6 +71,9 @@ const VAIN: u32 = 500;
 const SECOND: Nanos = 1_000_000_000;
 /// After so long a blocking receive without a time limit is worth a word: 10 s.
 const SILENCE: Nanos = 10_000_000_000;
+/// How often segments are sent again where a way is bad, and how many bytes one of them has at most on most ways.
+const AGAIN: u32 = 3;
+const SEGMENT: u64 = 1448;
 /// How many conversations and threads are looked at.
 const WATCHED: usize = 4096;
 /// How many answers are remembered to know what is usual.
@@ -88,6 +97,20 @@ struct Flow {
     tiny: [u32; 2],
     all: [u32; 2],
     answers: VecDeque<Nanos>,
+}
+
+/// What had to be sent again: now and then that happens on any way.
+fn lost(told: &Told, conversation: &Conversation, found: &mut Found) {
+    let tcp = conversation.kernel.as_ref().and_then(|it| it.tcp);
+    let again = tcp
+        .filter(|tcp| !tcp.connects())
+        .map_or(0, |tcp| tcp.total_retrans);
+    let segments = conversation.out / SEGMENT + conversation.sends.min(conversation.out);
+    if again >= AGAIN && u64::from(again) * 100 >= segments {
+        found.add(&LOST, super::peer(told), told, || {
+            format!("{again} segments to {} were sent again.", super::peer(told))
+        });
+    }
 }
 
 /// What a socket for datagrams had no room for.
@@ -127,6 +150,7 @@ impl Traffic {
         {
             self.ends(told, conversation.number, found);
             dropped(told, conversation, found);
+            lost(told, conversation, found);
         }
     }
 

@@ -276,6 +276,17 @@ pub fn findings() -> Vec<Programs> {
             close.knowing(facts).done(),
         ]
     };
+    let again = |total_retrans| {
+        let mut facts = in_state(ESTABLISHED, here(), there());
+        facts.tcp.as_mut().unwrap().total_retrans = total_retrans;
+        let close = close(3).on(3, 1).releases(1).at(9 * MS, 9);
+        vec![
+            makes(3, 1).done(),
+            connect(3, there()).on(3, 1).done(),
+            sendto(3, b"x").on(3, 1).done(),
+            close.knowing(facts).done(),
+        ]
+    };
     vec![
         (
             "accept-queue-full",
@@ -290,6 +301,7 @@ pub fn findings() -> Vec<Programs> {
             taken(LISTEN),
             vec![],
         ),
+        ("segments-lost", again(5), again(2), vec![]),
         ("datagrams-dropped", dropped(3), dropped(0), vec![]),
     ]
 }
