@@ -1,8 +1,10 @@
 //! Names that a program is likely to have from its hosts file (hosts(5)): no call on a socket tells, since the resolver only reads a file.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read;
 use std::net::IpAddr;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 
 /// How much is read of the hosts file and of the arguments, in bytes.
 const READ: u64 = 1 << 16;
@@ -23,7 +25,7 @@ impl Hosts {
         // Most programs name nobody, and need no look at the file.
         match arguments.is_empty() {
             true => Self::default(),
-            false => Self::mentioned(&read(&format!("/proc/{pid}/root/etc/hosts")), &arguments),
+            false => Self::mentioned(&read_in(pid, c"etc/hosts"), &arguments),
         }
     }
 
@@ -64,22 +66,54 @@ impl Hosts {
 
 /// What a file says, as far as it is text.
 fn read(path: &str) -> String {
+    File::open(path).map_or_else(|_| String::new(), text)
+}
+
+/// What a file in a process's own tree says, links taken as the process would. It chooses what lies there: what is no plain file could
+/// keep us waiting.
+fn read_in(pid: i32, path: &CStr) -> String {
+    let Ok(root) = File::open(format!("/proc/{pid}/root")) else {
+        return String::new();
+    };
+    // SAFETY: open_how is plain numbers; all zero is one of its values.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    how.flags = flags as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    // SAFETY: a directory of ours, a string that ends with NUL, and a struct of the size given; what comes back is ours.
+    let file = unsafe {
+        let result = libc::syscall(
+            libc::SYS_openat2,
+            root.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of_val(&how),
+        );
+        RawFd::try_from(result)
+            .ok()
+            .filter(|fd| *fd >= 0)
+            .map(|fd| File::from_raw_fd(fd))
+    };
+    let plain = |file: &File| file.metadata().is_ok_and(|it| it.is_file());
+    file.filter(plain).map_or_else(String::new, text)
+}
+
+fn text(file: File) -> String {
     let mut bytes = Vec::new();
-    if let Ok(file) = File::open(path) {
-        let _partial = file.take(READ).read_to_end(&mut bytes);
-    }
+    let _partial = file.take(READ).read_to_end(&mut bytes);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a name stands somewhere as a whole, not as a part of a longer one.
+/// Whether a name stands somewhere as one of a host: alone, behind `//`, `@` or `=`, before a port or a path.
 fn mentions(text: &str, name: &str) -> bool {
-    let part = |byte: Option<&u8>| {
-        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte))
-    };
     let bytes = text.as_bytes();
     text.match_indices(name).any(|(at, _)| {
-        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
-        !part(before) && !part(bytes.get(at + name.len()))
+        let begins = match &bytes[..at] {
+            [] | [.., b'/', b'/'] => true,
+            [.., before] => b"\0@=\t\n ,;'\"([".contains(before),
+        };
+        let after = bytes.get(at + name.len());
+        begins && after.is_none_or(|after| b"\0:/?\t\n ,;'\")]".contains(after))
     })
 }
 
@@ -102,7 +136,12 @@ mod tests {
         assert_eq!(name(&hosts, "127.0.0.1"), None);
         let hosts = Hosts::mentioned(FILE, "curl\0http://localhost:80/\0");
         assert_eq!(name(&hosts, "::1"), Some("localhost"));
-        for other in ["curl\0http://mydb.internal.net/\0", "x\0db 10.0.0.9\0", ""] {
+        for other in [
+            "curl\0http://mydb.internal.net/\0",
+            "x\0db 10.0.0.9\0",
+            "x\0/var/log/db/y\0",
+            "",
+        ] {
             assert!(Hosts::mentioned(FILE, other).is_empty(), "{other}");
         }
     }

@@ -17,6 +17,8 @@ pub struct Monitor {
     socket: OwnedFd,
     /// The number of the latest question.
     asked: Cell<u32>,
+    /// How often in a row no UNIX socket was found: the kernel may not know how to look for them.
+    vain: Cell<u8>,
 }
 
 /// A socket that it shows.
@@ -65,6 +67,8 @@ const INET: usize = 72;
 const UNIX: usize = 16;
 /// How much is taken from the kernel at once: what it sends at once at most (netlink_dump, net/netlink/af_netlink.c).
 const ROOM: usize = 1 << 15;
+/// How often a question without an answer is asked again.
+const VAIN: u8 = 3;
 /// How many answers are taken to one question: a machine has not more sockets.
 const ANSWERS: usize = 1 << 20;
 
@@ -82,14 +86,14 @@ impl Monitor {
         }
         let file = File::open(format!("/proc/{pid}/ns/net")).ok()?;
         // A namespace is a thread's own.
-        let inside = thread::spawn(move || {
+        let inside = thread::Builder::new().spawn(move || {
             // SAFETY: a descriptor of ours, and a kind of namespace.
             match unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) } {
                 0 => Self::here(),
                 _ => None,
             }
         });
-        inside.join().ok()?
+        inside.ok()?.join().ok()?
     }
 
     fn here() -> Option<Self> {
@@ -102,6 +106,7 @@ impl Monitor {
         Some(Self {
             socket,
             asked: Cell::new(0),
+            vain: Cell::new(0),
         })
     }
 
@@ -144,13 +149,18 @@ impl Monitor {
 
     /// The inode of the socket at the other end of a UNIX socket.
     pub fn unix_peer(&self, inode: u64) -> Option<u64> {
+        // Each question to a kernel without an answer would have it look for a module.
+        if self.vain.get() >= VAIN {
+            return None;
+        }
         let mut request = vec![libc::AF_UNIX as u8, 0, 0, 0];
         request.extend(u32::MAX.to_ne_bytes());
         request.extend(u32::try_from(inode).ok()?.to_ne_bytes());
         request.extend(SHOW_PEER.to_ne_bytes());
         request.extend([0xff; 8]);
-        let mut peer = None;
-        self.ask(REQUEST, &request, |body| {
+        let (mut peer, mut there) = (None, false);
+        let asked = self.ask(REQUEST, &request, |body| {
+            there = true;
             let its = body.get(4..8).and_then(|it| it.try_into().ok());
             if its.map(u32::from_ne_bytes).map(u64::from) == Some(inode) {
                 let found = attributes(body.get(UNIX..).unwrap_or_default())
@@ -159,8 +169,10 @@ impl Monitor {
                     .map(u32::from_ne_bytes);
                 peer = found.filter(|inode| *inode != 0).map(u64::from);
             }
-        })
-        .ok()?;
+        });
+        let vain = if there { 0 } else { self.vain.get() + 1 };
+        self.vain.set(vain);
+        asked.ok()?;
         peer
     }
 

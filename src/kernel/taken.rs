@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Monitor;
+use super::{Monitor, Seen};
 
 /// What keeps an address from being taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ use super::Monitor;
 pub struct Taken {
     /// The state of the socket that has it, by its number in [`STATES`](super::STATES).
     pub state: u8,
+    /// Whether that is nobody's any more: a connection of before, which lingers (RFC 9293 section 3.3.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody: bool,
     /// The process that has that socket, where we can see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
@@ -22,8 +25,7 @@ pub struct Taken {
     pub process: String,
 }
 
-/// TIME_WAIT and LISTEN.
-const TIME_WAIT: u8 = 6;
+/// LISTEN (include/net/tcp_states.h).
 const LISTEN: u8 = 10;
 
 impl Monitor {
@@ -31,31 +33,39 @@ impl Monitor {
     /// is in TIME_WAIT. `not` is the inode of whoever asks.
     pub fn who_has(&self, address: &[u8], protocol: i32, not: u64) -> Option<Taken> {
         let (ip, port) = address_and_port(address)?;
-        let mut found: Option<(u8, u64)> = None;
-        for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut found: Option<Seen> = None;
+        let rank = |seen: &Seen| match (seen.inode, seen.state) {
+            (0, _) => 0,
+            (_, LISTEN) => 2,
+            _ => 1,
+        };
+        // The other family only where this one has nobody: whether both share their ports is the sockets' choice (IPV6_V6ONLY).
+        let own = if ip.is_ipv4() {
+            libc::AF_INET
+        } else {
+            libc::AF_INET6
+        };
+        for family in [own, libc::AF_INET + libc::AF_INET6 - own] {
+            if found.as_ref().is_some_and(|seen| seen.inode != 0) {
+                break;
+            }
             let _partial = self.sockets(family, protocol, u32::MAX, |seen| {
                 let conflicts = address_and_port(&seen.facts.local).is_some_and(|(its, at)| {
                     let everywhere = its.is_unspecified() || ip.is_unspecified();
                     at == port && (everywhere || its.to_canonical() == ip.to_canonical())
                 });
-                let rank = |state| match state {
-                    LISTEN => 2,
-                    TIME_WAIT => 0,
-                    _ => 1,
-                };
-                if conflicts
-                    && seen.inode != not
-                    && found.is_none_or(|(before, _)| rank(seen.state) > rank(before))
-                {
-                    found = Some((seen.state, seen.inode));
+                let better = |known: &Seen| rank(&seen) > rank(known);
+                if conflicts && seen.inode != not && found.as_ref().is_none_or(better) {
+                    found = Some(seen);
                 }
             });
         }
-        let (state, inode) = found?;
+        let Seen { inode, state, .. } = found?;
         let owner = (inode != 0).then(|| owner(inode)).flatten();
         let (pid, process) = owner.map_or((None, String::new()), |(pid, name)| (Some(pid), name));
         Some(Taken {
             state,
+            nobody: inode == 0,
             pid,
             process,
         })
@@ -63,9 +73,9 @@ impl Monitor {
 }
 
 impl Taken {
-    /// Whether nobody has it any more, but for the time that connections of before linger (TIME_WAIT, RFC 9293 section 3.3.2).
+    /// Whether nobody has it any more, but for the time that connections of before linger.
     pub fn lingers(&self) -> bool {
-        self.state == TIME_WAIT
+        self.nobody
     }
 
     /// Whether a listener has it.

@@ -71,8 +71,15 @@ impl Story {
             let turned = (peer, local);
             other = other.or(self.ends.known.get(&turned).copied());
             let (peer, local) = turned;
+            let key = (local, peer);
+            // Two networks may have the same addresses: which of them it is nobody knows then.
+            let twice = self.ends.known.get(&key).is_some_and(|known| *known != id);
+            if twice {
+                self.ends.known.remove(&key);
+                return;
+            }
             if self.ends.known.len() < ENDS {
-                self.ends.known.insert((local, peer), id);
+                self.ends.known.insert(key, id);
             }
         }
         let Some(other) = other.filter(|other| *other != id) else {

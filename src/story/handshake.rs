@@ -13,7 +13,7 @@ impl Conversation {
     pub(super) fn syns(&self) -> Option<u32> {
         let tcp = self.kernel.as_ref()?.tcp?;
         let again = tcp.total_retrans.max(tcp.retransmits.into());
-        tcp.connects().then_some(again + 1)
+        tcp.connects().then_some(again.saturating_add(1))
     }
 
     pub(super) fn connect(&mut self, event: &CallEvent) -> Learned {

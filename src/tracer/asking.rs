@@ -105,12 +105,7 @@ impl Engine {
             _ => return None,
         }
         let thread = self.tracees.threads.get(&tid)?;
-        let sharers = self
-            .tracees
-            .threads
-            .values()
-            .filter(|it| it.table == thread.table);
-        let alone = thread.pid == tid && sharers.take(2).count() == 1;
+        let alone = thread.pid == tid && !self.descriptors.is_shared(thread.table);
         // Nobody else knows the number of a descriptor that has just been made.
         if alone || role == Role::Accept {
             let facts = kernel::look(thread.pid, fd, depth);

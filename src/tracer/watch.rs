@@ -2,7 +2,9 @@
 //!
 //! An answer costs as much as the machine has sockets, so it is asked seldom, and for all that is wanted at once.
 
+use std::cell::OnceCell;
 use std::collections::hash_map::Entry;
+use std::rc::Rc;
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
@@ -19,6 +21,9 @@ const LISTENERS_EVERY: Nanos = 1_000_000_000;
 
 /// How many times as long as the latest question took nothing is asked after it.
 const REST: u32 = 50;
+
+/// How often the owner of an address is asked for whatever that costs.
+const OWNERS: u32 = 3;
 
 /// How many sockets are watched at most, and of how many the ends are remembered.
 const WATCHED: usize = 4096;
@@ -67,29 +72,37 @@ struct Key {
 #[derive(Debug, Default)]
 pub struct Watch {
     sockets: FxHashMap<SocketId, Watched>,
-    /// One for each network namespace; none where the kernel keeps us out of it.
-    monitors: FxHashMap<u64, Option<Monitor>>,
+    /// Our own network namespace, and its monitor; none where the kernel has none for us.
+    here: OnceCell<Option<u64>>,
+    own: Option<Option<Rc<Monitor>>>,
     /// Both addresses of sockets whose threads never stand still together.
     ends: FxHashMap<SocketId, (u64, Vec<u8>, Vec<u8>)>,
     /// When the kernel may be asked again, and when it was asked about connections and about listeners last.
     rested: Nanos,
+    /// How often it was asked who has an address.
+    owners: u32,
     connections: Nanos,
     listeners: Nanos,
 }
 
 impl Watch {
-    fn monitor(&mut self, namespace: u64, pid: i32) -> Option<&Monitor> {
-        match self.monitors.entry(namespace) {
-            Entry::Occupied(known) => known.into_mut().as_ref(),
-            Entry::Vacant(unknown) => {
-                let monitor = Monitor::of(pid);
-                // Of one who is gone nothing can be learnt.
-                if monitor.is_none() && kernel::namespace(pid) != Some(namespace) {
-                    return None;
-                }
-                unknown.insert(monitor).as_ref()
-            }
+    /// The monitor of a namespace in which that process is. Only our own one's is kept: a socket of ours would keep another network there
+    /// when all who were in it are gone.
+    fn monitor(&mut self, namespace: u64, pid: i32) -> Option<Rc<Monitor>> {
+        if *self
+            .here
+            .get_or_init(|| kernel::namespace(std::process::id() as i32))
+            != Some(namespace)
+        {
+            return (kernel::namespace(pid) == Some(namespace))
+                .then(|| Monitor::of(pid))
+                .flatten()
+                .map(Rc::new);
         }
+        let own = self
+            .own
+            .get_or_insert_with(|| Monitor::of(pid).map(Rc::new));
+        own.clone()
     }
 
     /// The facts about those of the sockets, sorted by their inodes, that are there.
@@ -172,10 +185,6 @@ impl Engine {
         let Some(namespace) = kernel::namespace(pid) else {
             return;
         };
-        // As long as the process is there: others may outlive it.
-        if self.watch.monitor(namespace, pid).is_none() {
-            return;
-        }
         let family = socket.kind.map_or(0, |it| it.0);
         let mut told = Key::default();
         if what == Watching::Handshake {
@@ -209,7 +218,7 @@ impl Engine {
             self.watch.handshake_is_over(id, connected);
         }
         let facts = calling.kernel.as_deref();
-        if let Some(facts) = facts {
+        if let Some(facts) = facts.filter(|facts| facts.tcp.is_some()) {
             let key = self.key(facts);
             self.watch.told(id, key);
         }
@@ -306,9 +315,14 @@ impl Engine {
     fn ask_monitor(&mut self, wanted: &[(SocketId, Watched)]) -> FxHashMap<SocketId, Facts> {
         let began = Instant::now();
         let found = self.watch.ask(wanted);
+        self.rest(began);
+        found
+    }
+
+    /// Nothing more is asked for a while, after a question that was begun then.
+    fn rest(&mut self, began: Instant) {
         let rest = began.elapsed() * REST;
         self.watch.rested = self.now() + rest.as_nanos() as Nanos;
-        found
     }
 
     /// Notes between which addresses a connection is, so that it can be asked about again.
@@ -352,11 +366,16 @@ impl Engine {
             (libc::AF_INET | libc::AF_INET6, libc::SOCK_DGRAM, _) => libc::IPPROTO_UDP,
             _ => return None,
         };
+        // Who looks for a port that is free finds many that are not.
+        self.watch.owners += 1;
+        if self.watch.owners > OWNERS && self.now() < self.watch.rested {
+            return None;
+        }
         let namespace = kernel::namespace(tid)?;
-        let taken = self
-            .watch
-            .monitor(namespace, tid)?
-            .who_has(at, protocol, socket.id);
+        let monitor = self.watch.monitor(namespace, tid)?;
+        let began = Instant::now();
+        let taken = monitor.who_has(at, protocol, socket.id);
+        self.rest(began);
         taken.map(|taken| Facts {
             taken: Some(taken),
             ..Facts::default()

@@ -60,7 +60,7 @@ fn a_peer_that_answers_nothing_is_said_to_while_it_is_waited_for() {
             "nothing for 1s, SYN sent twice",
             "finding  connect-no-answer  ",
             "warning  accept-queue-full  ",
-            "times a peer was turned away",
+            "segments of peers were dropped",
             "never connected, lived ",
         ],
     );
@@ -200,7 +200,7 @@ port = '%04X' % target.getsockname()[1]
 print([line.split()[-1] for line in open('/proc/net/udp') if port in line.split()[1]][0])
 target.close()";
     let (drops, trace) = told(&["--overview"], code);
-    let words = format!(", {} datagrams dropped for want of room", drops.trim());
+    let words = format!(", {} datagrams dropped", drops.trim());
     says(&trace, &[&words, "warning  datagrams-dropped  "]);
 }
 
@@ -366,4 +366,73 @@ fn the_hosts_file_names_whom_the_arguments_mention() {
     // It has that name on every machine.
     assert_eq!(name("localhost"), ("localhost".into(), "hosts".into()));
     assert_eq!(name("127.0.0.1"), (Value::Null, Value::Null));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_hosts_file_that_is_a_pipe_is_not_waited_for() {
+    assert!(is_root(), "this test needs root");
+    let [unshare, shell, python] = ["unshare", "sh", "python3"].map(installed);
+    let script = "mkfifo p && mount --bind p /etc/hosts && exec \"$@\"";
+    let code = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 1)))";
+    let folder = scratch();
+    let mut traced = sockstrace(
+        &["-o", "/dev/null"],
+        &[
+            text(&unshare),
+            "-m",
+            text(&shell),
+            "-c",
+            script,
+            "sh",
+            text(&python),
+            "-c",
+            code,
+        ],
+    );
+    traced.current_dir(folder.path());
+    assert_eq!(run(traced).exited(0).stdout.text(), "111\n");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_network_is_gone_with_its_programs() {
+    assert!(is_root(), "this test needs root");
+    let code = format!(
+        "import os, subprocess, time
+for _ in range(5):
+    subprocess.run(['unshare', '-n', 'python3', '-c', {THREADS:?}.replace('import ', 'import os; os.system(\"ip link set lo up\"); import ', 1)], check=True)
+print(len(os.listdir('/proc/%d/fd' % os.getppid())))"
+    );
+    let python = installed("python3");
+    let (outcome, _) = traced(&["--engine", "stop"], &[text(&python), "-c", &code]);
+    let open: u32 = outcome
+        .exited(0)
+        .stdout
+        .text()
+        .trim()
+        .parse()
+        .expect("a number");
+    assert!(open < 25, "{open} descriptors of ours are open");
+}
+
+#[test]
+fn an_orphan_that_keeps_an_address_is_told_as_such() {
+    // The server has closed first, and its client has not: the connection waits in FIN_WAIT1 or 2, and nobody has it.
+    let code = "import socket, time
+server = socket.create_server(('127.0.0.1', 0)); port = server.getsockname()[1]
+client = socket.create_connection(('127.0.0.1', port)); peer, _ = server.accept()
+peer.close(); server.close()
+other = socket.socket()
+try: other.bind(('127.0.0.1', port))
+except OSError: print('taken')";
+    let (printed, trace) = told(&["--overview"], code);
+    assert_eq!(printed, "taken\n");
+    says(
+        &trace,
+        &[
+            "a connection of before is in FIN_WAIT",
+            "address-in-time-wait",
+        ],
+    );
 }

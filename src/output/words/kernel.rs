@@ -53,7 +53,9 @@ pub fn taken(out: &mut String, taken: &Taken, escape: Escape) {
             out.push(']');
         }
         None if taken.lingers() => {
-            return out.push_str("a connection of before is in TIME_WAIT there");
+            out.push_str("a connection of before is in ");
+            out.push_str(STATES.get(usize::from(taken.state)).unwrap_or(&""));
+            return out.push_str(" there");
         }
         None => out.push_str("a process that we cannot see"),
     }
@@ -75,7 +77,7 @@ pub(super) fn dropped(out: &mut String, facts: &Facts) {
         } else {
             " datagrams"
         });
-        out.push_str(" dropped for want of room");
+        out.push_str(" dropped");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Found, Kind, Severity, place, span};
 use crate::kernel::{Facts, Taken};
@@ -53,7 +53,7 @@ const IN_USE: Kind = Kind {
 const TIME_WAIT: Kind = Kind {
     name: "address-in-time-wait",
     severity: Severity::Error,
-    advice: "Nobody has the port any more, but connections of an earlier run linger for a minute. SO_REUSEADDR, set before bind, lets that pass.",
+    advice: "Nobody has the port any more, but connections of an earlier run linger for a minute. SO_REUSEADDR lets that pass where it is set before bind at every start: the socket of that earlier run must have had it, too.",
 };
 const LISTENS_EVERYWHERE: Kind = Kind {
     name: "listens-everywhere",
@@ -108,6 +108,8 @@ const LATE: Nanos = 1_000_000_000;
 pub struct Connecting {
     /// By process and name: how long IPv6 was tried in vain.
     lost: FxHashMap<(i32, std::rc::Rc<str>), (Nanos, String)>,
+    /// The listeners whose queue was full.
+    full: FxHashSet<String>,
     /// How long an answer was waited for in vain, by address.
     waited: FxHashMap<String, Nanos>,
 }
@@ -154,13 +156,13 @@ impl Connecting {
                 };
                 self.no_answer(told, elapsed, false, found);
             }
-            (What::Kernel(_, facts), _) => queue(told, facts, found),
+            (What::Kernel(_, facts), _) => self.queue(told, facts, found),
             _ => {}
         }
         if let Some(Meaning::Farewell(farewell)) = &told.meaning
             && let Some(facts) = &farewell.kernel
         {
-            queue(told, facts, found);
+            self.queue(told, facts, found);
         }
     }
 
@@ -232,6 +234,37 @@ impl Connecting {
         found.revise(&NO_ANSWER, key, told, seen);
     }
 
+    /// A listener's queue, as the kernel sees it. It counts whatever was dropped at a listener, so that this matters only where the
+    /// queue was seen to be full.
+    fn queue(&mut self, told: &Told, facts: &Facts, found: &mut Found) {
+        let Some(tcp) = facts.tcp.filter(|tcp| tcp.state() == "LISTEN") else {
+            return;
+        };
+        let Some(local) = told.conversation.as_ref().and_then(|it| it.local.as_ref()) else {
+            return;
+        };
+        let (local, full) = (place(local), tcp.unacked > tcp.sacked);
+        if !full && !self.full.contains(&local) {
+            return;
+        }
+        if self.full.len() < TRIES {
+            self.full.insert(local.clone());
+        }
+        let mut seen = match full {
+            true => format!("The queue of {local} is full: {} wait", tcp.unacked),
+            false => format!(
+                "The queue of {local} was full: there is room for {}",
+                tcp.sacked
+            ),
+        };
+        let drops = facts.buffers.map_or(0, |it| it.drops);
+        if drops > 0 {
+            seen.push_str(&format!(", {drops} segments of peers were dropped"));
+        }
+        seen.push('.');
+        found.revise(&QUEUE, local, told, seen);
+    }
+
     /// The other family did it: what the first one has cost.
     fn connected(&mut self, told: &Told, found: &mut Found) {
         let (Some(conversation), Some(who)) = (&told.conversation, &told.who) else {
@@ -290,7 +323,9 @@ fn in_use(told: &Told, place: &str, taken: Option<&Taken>, found: &mut Found) {
     };
     found.add(kind, place, told, || match taken {
         Some(taken) if taken.lingers() => {
-            format!("{place} cannot be bound: connections of before are in TIME_WAIT there.")
+            format!(
+                "{place} cannot be bound: connections of before linger there, and are nobody's."
+            )
         }
         Some(Taken {
             pid: Some(pid),
@@ -299,31 +334,6 @@ fn in_use(told: &Told, place: &str, taken: Option<&Taken>, found: &mut Found) {
         }) => format!("{place} cannot be bound: {process}[{pid}] has it."),
         _ => format!("{place} cannot be bound: it is in use."),
     });
-}
-
-/// A listener's queue, as the kernel sees it.
-fn queue(told: &Told, facts: &Facts, found: &mut Found) {
-    let Some(tcp) = facts.tcp.filter(|tcp| tcp.state() == "LISTEN") else {
-        return;
-    };
-    let drops = facts.buffers.map_or(0, |it| it.drops);
-    let full = tcp.unacked > tcp.sacked;
-    let local = told.conversation.as_ref().and_then(|it| it.local.as_ref());
-    if let (true, Some(local)) = (full || drops > 0, local) {
-        let local = place(local);
-        let mut seen = format!("The queue of {local} is full: {} wait", tcp.unacked);
-        if !full {
-            seen = format!(
-                "The queue of {local} was full: there is room for {}",
-                tcp.sacked
-            );
-        }
-        if drops > 0 {
-            seen.push_str(&format!(", {drops} times a peer was turned away"));
-        }
-        seen.push('.');
-        found.revise(&QUEUE, local, told, seen);
-    }
 }
 
 fn listens(told: &Told, found: &mut Found) {

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use syscalls::Sysno;
 
 use super::{Found, Kind, Severity, span};
+use crate::kernel::Tcp;
 use crate::story::bytes::{Direction, direction, moved};
 use crate::story::{Conversation, Meaning, Part, Stage, Told, What};
 use crate::syscall::{Outcome, Role};
@@ -45,7 +46,7 @@ const LOST: Kind = Kind {
 const DROPPED: Kind = Kind {
     name: "datagrams-dropped",
     severity: Severity::Warning,
-    advice: "They came faster than the program took them, and the receive buffer was full: receive more often or more at once (recvmmsg), or enlarge it (SO_RCVBUF, net.core.rmem_max).",
+    advice: "Mostly they came faster than the program took them, and the receive buffer was full: receive more often or more at once (recvmmsg), or enlarge it (SO_RCVBUF, net.core.rmem_max). What a socket filter refuses counts here too.",
 };
 
 /// All of that.
@@ -71,6 +72,8 @@ const VAIN: u32 = 500;
 const SECOND: Nanos = 1_000_000_000;
 /// After so long a blocking receive without a time limit is worth a word: 10 s.
 const SILENCE: Nanos = 10_000_000_000;
+/// In a handshake that took so long a SYN was sent again: 900 ms.
+const SLOW_HANDSHAKE: Nanos = 900_000_000;
 /// How often segments are sent again where a way is bad, and how many bytes one of them has at most on most ways.
 const AGAIN: u32 = 3;
 const SEGMENT: u64 = 1448;
@@ -102,9 +105,12 @@ struct Flow {
 /// What had to be sent again: now and then that happens on any way.
 fn lost(told: &Told, conversation: &Conversation, found: &mut Found) {
     let tcp = conversation.kernel.as_ref().and_then(|it| it.tcp);
-    let again = tcp
-        .filter(|tcp| !tcp.connects())
-        .map_or(0, |tcp| tcp.total_retrans);
+    // A handshake that had to be begun again may be the peer's doing, and what stays on this machine takes no way.
+    let handshake = conversation.connected.zip(conversation.born);
+    let slow = handshake.is_some_and(|(end, start)| end.saturating_sub(start) >= SLOW_HANDSHAKE);
+    let away = crate::story::peer_ip(conversation).is_some_and(|ip| !ip.is_loopback());
+    let counts = |tcp: &Tcp| !tcp.connects() && !slow && away;
+    let again = tcp.filter(counts).map_or(0, |tcp| tcp.total_retrans);
     let segments = conversation.out / SEGMENT + conversation.sends.min(conversation.out);
     if again >= AGAIN && u64::from(again) * 100 >= segments {
         found.add(&LOST, super::peer(told), told, || {

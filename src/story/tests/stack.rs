@@ -253,6 +253,7 @@ pub fn findings() -> Vec<Programs> {
         let facts = Facts {
             taken: Some(Taken {
                 state,
+                nobody: state == TIME_WAIT,
                 ..Taken::default()
             }),
             ..Facts::default()
