@@ -62,7 +62,7 @@ struct Key {
     state: u8,
     /// Of a handshake: how often the SYN was sent again.
     again: u8,
-    /// Of a listener: whether its queue is full, how many peers it has turned away, and where each step is wished how many wait.
+    /// Of a listener: whether its queue is full, how many segments it has dropped, and where each step is wished how many wait.
     full: bool,
     drops: u32,
     queued: u32,

@@ -66,7 +66,7 @@ pub fn taken(out: &mut String, taken: &Taken, escape: Escape) {
     });
 }
 
-/// `, 3 datagrams dropped for want of room`.
+/// `, 3 datagrams dropped`.
 pub(super) fn dropped(out: &mut String, facts: &Facts) {
     let drops = facts.buffers.map_or(0, |it| it.drops);
     if drops > 0 && facts.tcp.is_none() {
