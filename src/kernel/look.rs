@@ -81,9 +81,9 @@ fn address(socket: RawFd, ask: Asks) -> Vec<u8> {
 fn option<const ROOM: usize>(socket: RawFd, level: i32, name: i32) -> Option<Vec<u8>> {
     let mut bytes = vec![0u8; ROOM];
     let mut length = ROOM as libc::socklen_t;
+    let place = bytes.as_mut_ptr().cast();
     // SAFETY: the buffer is as long as the length says, and the kernel writes no more than that.
-    let result =
-        unsafe { libc::getsockopt(socket, level, name, bytes.as_mut_ptr().cast(), &mut length) };
+    let result = unsafe { libc::getsockopt(socket, level, name, place, &mut length) };
     bytes.truncate(length as usize);
     (result == 0).then_some(bytes)
 }

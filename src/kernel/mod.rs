@@ -14,7 +14,7 @@ pub use hosts::Hosts;
 pub use look::{Depth, look};
 pub use monitor::{CONNECTIONS, LISTENING, Monitor, Seen, States, namespace};
 pub use taken::{Taken, address_and_port};
-pub use tcp::{STATES, Tcp};
+pub use tcp::{STATES, SYN_SENT, Tcp};
 
 /// What was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,11 +5,13 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use super::{Buffers, Facts, Tcp};
+use super::tcp::{CLOSE_WAIT, CLOSING, LAST_ACK, LISTEN, SYN_RECV, SYN_SENT, TIME_WAIT};
+use super::{Buffers, Facts, Tcp, address_and_port};
 
 /// The monitor of one network namespace.
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub type States = u32;
 /// LISTEN.
 pub const LISTENING: States = 1 << LISTEN;
 /// All states of a connection that has an inode: neither TIME_WAIT nor NEW_SYN_RECV, and not LISTEN.
-pub const CONNECTIONS: States = 0xfff & !(1 << 6) & !LISTENING & !(1 << 0);
+pub const CONNECTIONS: States = 0xfff & !(1 << TIME_WAIT) & !LISTENING & !(1 << 0);
 
 /// SOCK_DIAG_BY_FAMILY (include/uapi/linux/sock_diag.h).
 const BY_FAMILY: u16 = 20;
@@ -54,13 +56,6 @@ const MEMINFO: u16 = 7;
 /// UDIAG_SHOW_PEER, and UNIX_DIAG_PEER (include/uapi/linux/unix_diag.h).
 const SHOW_PEER: u32 = 4;
 const PEER: u16 = 2;
-/// States in which what is counted as data has more in it (include/net/tcp_states.h).
-const SYN_SENT: u8 = 2;
-const SYN_RECV: u8 = 3;
-const CLOSE_WAIT: u8 = 8;
-const LISTEN: u32 = 10;
-const LAST_ACK: u8 = 9;
-const CLOSING: u8 = 11;
 /// The lengths of struct nlmsghdr, struct inet_diag_msg and struct unix_diag_msg.
 const HEADER: usize = 16;
 const INET: usize = 72;
@@ -131,13 +126,24 @@ impl Monitor {
 
     /// The connection between those two addresses, as the kernel writes them (struct sockaddr).
     pub fn connection(&self, local: &[u8], peer: &[u8]) -> Option<Seen> {
-        let (family, source, from) = apart(local)?;
-        let (_, destination, to) = apart(peer).filter(|it| it.0 == family)?;
+        let (source, source_port) = address_and_port(local)?;
+        let (destination, destination_port) = address_and_port(peer)?;
         let mut ends = [0; 48];
-        ends[..2].copy_from_slice(&source);
-        ends[2..4].copy_from_slice(&destination);
-        ends[4..4 + from.len()].copy_from_slice(from);
-        ends[20..20 + to.len()].copy_from_slice(to);
+        ends[..2].copy_from_slice(&source_port.to_be_bytes());
+        ends[2..4].copy_from_slice(&destination_port.to_be_bytes());
+        let family = match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                ends[4..8].copy_from_slice(&source.octets());
+                ends[20..24].copy_from_slice(&destination.octets());
+                libc::AF_INET
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                ends[4..20].copy_from_slice(&source.octets());
+                ends[20..36].copy_from_slice(&destination.octets());
+                libc::AF_INET6
+            }
+            _ => return None,
+        };
         // INET_DIAG_NOCOOKIE.
         ends[40..].fill(0xff);
         let mut found = None;
@@ -280,7 +286,7 @@ fn inet(body: &[u8]) -> Option<Seen> {
         ..Facts::default()
     };
     // Of a listener these count connections, which are in TCP's own facts too.
-    if u32::from(state) != LISTEN {
+    if state != LISTEN {
         let (mut unread, mut unacknowledged) = (unread, unacknowledged);
         match state {
             // Here a SYN counts, and there a FIN that has come, though neither is data (SIOCINQ and SIOCOUTQ leave them out).
@@ -321,18 +327,6 @@ fn sockaddr(family: u8, port: &[u8], ip: &[u8]) -> Option<Vec<u8>> {
         _ => return None,
     }
     Some(bytes)
-}
-
-/// The parts of a struct sockaddr: family, port and address.
-fn apart(address: &[u8]) -> Option<(i32, [u8; 2], &[u8])> {
-    let family = i32::from(u16::from_ne_bytes(*address.first_chunk()?));
-    let port = address.get(2..4)?.try_into().ok()?;
-    let ip = match family {
-        libc::AF_INET => address.get(4..8)?,
-        libc::AF_INET6 => address.get(8..24)?,
-        _ => return None,
-    };
-    Some((family, port, ip))
 }
 
 #[cfg(test)]
@@ -405,7 +399,7 @@ mod tests {
         fn whatever_comes_is_no_trouble(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             inet(&bytes);
             attributes(&bytes).for_each(drop);
-            apart(&bytes);
+            address_and_port(&bytes);
             first(&bytes);
         }
     }

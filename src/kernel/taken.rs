@@ -1,12 +1,14 @@
 //! Who has the address that a program wanted.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 
 use serde::{Deserialize, Serialize};
 
+use super::tcp::LISTEN;
 use super::{Monitor, Seen};
+use crate::syscall::SockAddr;
 
 /// What keeps an address from being taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +26,6 @@ pub struct Taken {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub process: String,
 }
-
-/// LISTEN (include/net/tcp_states.h).
-const LISTEN: u8 = 10;
 
 impl Monitor {
     /// Who has the address, a struct sockaddr, so that it cannot be bound: a listener rather than others, what lives rather than what
@@ -86,14 +85,11 @@ impl Taken {
 
 /// Address and port of a struct sockaddr.
 pub fn address_and_port(address: &[u8]) -> Option<(IpAddr, u16)> {
-    let family = u16::from_ne_bytes(*address.first_chunk()?);
-    let port = u16::from_be_bytes(address.get(2..4)?.try_into().ok()?);
-    let ip = match i32::from(family) {
-        libc::AF_INET => Ipv4Addr::from(<[u8; 4]>::try_from(address.get(4..8)?).ok()?).into(),
-        libc::AF_INET6 => Ipv6Addr::from(<[u8; 16]>::try_from(address.get(8..24)?).ok()?).into(),
-        _ => return None,
-    };
-    Some((ip, port))
+    match SockAddr::parse(address)? {
+        SockAddr::Inet { ip, port } => Some((ip.into(), port)),
+        SockAddr::Inet6 { ip, port, .. } => Some((ip.into(), port)),
+        _ => None,
+    }
 }
 
 /// A process that has the socket of that inode, among those that we may look into (proc(5)).

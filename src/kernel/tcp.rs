@@ -19,6 +19,15 @@ pub const STATES: [&str; 13] = [
     "NEW_SYN_RECV",
 ];
 
+/// Those that are told apart by their numbers.
+pub const SYN_SENT: u8 = 2;
+pub(super) const SYN_RECV: u8 = 3;
+pub(super) const TIME_WAIT: u8 = 6;
+pub(super) const CLOSE_WAIT: u8 = 8;
+pub(super) const LAST_ACK: u8 = 9;
+pub(super) const LISTEN: u8 = 10;
+pub(super) const CLOSING: u8 = 11;
+
 /// A connection as TCP sees it. Fields that the kernel is too old for are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -91,7 +100,12 @@ impl Tcp {
 
     /// Whether its handshake goes on.
     pub fn connects(&self) -> bool {
-        self.state() == "SYN_SENT"
+        self.state == SYN_SENT
+    }
+
+    /// Whether it waits for peers.
+    pub fn listens(&self) -> bool {
+        self.state == LISTEN
     }
 
     /// Whether its handshake has succeeded.

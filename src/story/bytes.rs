@@ -115,18 +115,21 @@ pub fn flags(call: &Call) -> u64 {
     index.map_or(0, |index| (call.raw.args[index] as u32).into())
 }
 
+/// The first `count` messages of a call that has several.
+fn first_messages(call: &Call, count: u64) -> &[Value] {
+    let mut values = call.args.iter().map(|arg| &arg.value);
+    match values.find(|value| matches!(value, Value::List { .. })) {
+        Some(Value::List { items, .. }) => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            &items[..items.len().min(count)]
+        }
+        _ => &[],
+    }
+}
+
 /// The sum of `msg_len` of the first `count` messages, each as far as its buffers, where they are known, could hold it.
 fn messages(call: &Call, count: u64) -> u64 {
-    let Some(Value::List { items, .. }) = call
-        .args
-        .iter()
-        .map(|arg| &arg.value)
-        .find(|value| matches!(value, Value::List { .. }))
-    else {
-        return 0;
-    };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let lengths = items.iter().take(count).filter_map(|item| {
+    let lengths = first_messages(call, count).iter().filter_map(|item| {
         let room = field(item, "msg_hdr")
             .and_then(|header| vectors(field(header, "msg_iov")?))
             .unwrap_or(u64::MAX);
@@ -138,19 +141,14 @@ fn messages(call: &Call, count: u64) -> u64 {
 /// Each datagram that a call moved to or from an address, with its length in bytes.
 pub fn each_datagram(event: &CallEvent, mut each: impl FnMut(&SockAddr, u64)) {
     let call = &event.call;
-    let count = call.outcome.value().unwrap_or(0);
-    let several = matches!(call.row.number, Sysno::sendmmsg | Sysno::recvmmsg);
-    if !several {
+    if !matches!(call.row.number, Sysno::sendmmsg | Sysno::recvmmsg) {
         if let Some(address) = call.address() {
             each(address, moved(event));
         }
         return;
     }
-    let mut values = call.args.iter().map(|arg| &arg.value);
-    let Some(Value::List { items, .. }) = values.find(|it| matches!(it, Value::List { .. })) else {
-        return;
-    };
-    for item in items.iter().take(usize::try_from(count).unwrap_or(0)) {
+    let count = call.outcome.value().unwrap_or(0);
+    for item in first_messages(call, u64::try_from(count).unwrap_or(0)) {
         let name = field(item, "msg_hdr").and_then(|header| field(header, "msg_name"));
         let len = field(item, "msg_len").and_then(number).unwrap_or(0);
         if let Some(address) = name.and_then(address_of) {

@@ -111,11 +111,6 @@ impl Conversation {
         };
         Some((since, errno))
     }
-
-    /// The kernel says that the handshake had succeeded by then.
-    pub(super) fn kernel_connected(&mut self, when: Nanos) {
-        self.end_handshake(None, when);
-    }
 }
 
 /// The end of a handshake that connect(2) had left to the kernel.

@@ -26,14 +26,11 @@ impl Story {
         let before = conversation.kernel.as_ref().and_then(|it| it.tcp);
         let before = before.map_or(0, |tcp| tcp.state);
         conversation.take_facts(&facts);
-        self.meet_other_end(socket, facts.other);
-        let Some(conversation) = self.conversations.open_mut(socket) else {
-            return;
-        };
         let tcp = facts.tcp.unwrap_or_default();
-        let connects = conversation.link;
         let mut more = None;
-        match connects {
+        match conversation.link {
+            // Between which addresses it is may be news.
+            Link::Connected => self.meet_other_end(socket, facts.other),
             Link::Connecting { since, .. } if tcp.is_connected() => {
                 // The first round trip was the handshake's own.
                 let rtt = Nanos::from(tcp.rtt_us) * 1000;
@@ -41,7 +38,7 @@ impl Story {
                     (0, 1..) => time.min(since.saturating_add(rtt)),
                     _ => time,
                 };
-                conversation.kernel_connected(end);
+                conversation.end_handshake(None, end);
                 self.meet_other_end(socket, facts.other);
                 self.race_ends(pid, socket, None, end);
                 if let Some(conversation) = self.conversations.get(socket) {

@@ -1,5 +1,7 @@
 //! Asking the kernel about the socket of a call, while the call's thread stands still.
 
+use std::borrow::Cow;
+
 use super::calling::Calling;
 use super::engine::Engine;
 use super::event::Socket;
@@ -15,20 +17,22 @@ impl Engine {
     /// Asks about the socket of a call that is over.
     pub(super) fn ask_kernel_after(&mut self, calling: &mut Calling) {
         let (role, outcome) = (calling.entry.row.role, calling.outcome);
+        let never = matches!(
+            role,
+            Role::Close | Role::Setup | Role::Duplicate | Role::Poll
+        );
+        if never || self.config.kernel == Asking::Never {
+            return;
+        }
         let Some((fd, socket)) = asked_about(calling) else {
             return;
         };
         let goes_on = outcome == Outcome::Error(libc::EINPROGRESS);
-        if outcome == Outcome::Error(libc::EADDRINUSE) && self.config.kernel != Asking::Never {
-            let wanted = match role {
-                Role::Bind => {
-                    let [_, address, len, ..] = calling.entry.raw.args;
-                    calling.snapshot.bytes(address, ADDRESS.min(len as usize))
-                }
-                _ => return,
-            };
-            let facts = self.ask_for_owner(calling.tid, &socket, &wanted);
-            calling.kernel = facts.map(Box::new);
+        if outcome == Outcome::Error(libc::EADDRINUSE) {
+            if role == Role::Bind {
+                let facts = self.ask_for_owner(calling.tid, &socket, &address(calling));
+                calling.kernel = facts.map(Box::new);
+            }
             return;
         }
         let tells = match (role, outcome) {
@@ -36,7 +40,6 @@ impl Engine {
             (Role::Connect, Outcome::Error(_)) => goes_on,
             // Of a port that the kernel picks no call tells.
             (Role::Listen, Outcome::Value(_)) => true,
-            (Role::Close | Role::Setup | Role::Duplicate | Role::Poll, _) => return,
             (_, outcome) => self.config.kernel == Asking::Calls && outcome.value().is_some(),
         };
         let tells = tells && (role == Role::Accept || !is_unix(&socket));
@@ -49,7 +52,7 @@ impl Engine {
             };
             calling.kernel = self.ask_kernel(calling.tid, fd, &socket, depth, role);
         }
-        if role == Role::Connect && self.config.kernel != Asking::Never && !is_unix(&socket) {
+        if role == Role::Connect && !is_unix(&socket) {
             self.ask_hosts(calling);
         }
         match (role, outcome) {
@@ -70,13 +73,11 @@ impl Engine {
 
     /// Looks for the name of whom a call connects to in the process's hosts file.
     fn ask_hosts(&mut self, calling: &mut Calling) {
-        let [_, address, len, ..] = calling.entry.raw.args;
-        let address = calling.snapshot.bytes(address, ADDRESS.min(len as usize));
         let Some(process) = self.tracees.processes.get_mut(&calling.pid) else {
             return;
         };
         let hosts = process.hosts.get_or_insert_with(|| Hosts::of(calling.pid));
-        if let Some((ip, _)) = kernel::address_and_port(&address)
+        if let Some((ip, _)) = kernel::address_and_port(&address(calling))
             && let Some(name) = hosts.name(ip)
         {
             calling.kernel.get_or_insert_default().host = Some(name.to_owned());
@@ -127,6 +128,12 @@ impl Engine {
         }
         .map(Box::new)
     }
+}
+
+/// The address that a call to bind(2) or connect(2) gives.
+fn address(calling: &Calling) -> Cow<'_, [u8]> {
+    let [_, address, len, ..] = calling.entry.raw.args;
+    calling.snapshot.bytes(address, ADDRESS.min(len as usize))
 }
 
 fn is_unix(socket: &Socket) -> bool {

@@ -13,7 +13,7 @@ use super::calling::Calling;
 use super::engine::Engine;
 use super::event::{Event, KernelEvent, Nanos, Socket, SocketId};
 use super::start::Asking;
-use crate::kernel::{self, CONNECTIONS, Facts, LISTENING, Monitor};
+use crate::kernel::{self, CONNECTIONS, Facts, LISTENING, Monitor, SYN_SENT};
 
 /// How often it is asked about connections, and about listeners, at most.
 const CONNECTIONS_EVERY: Nanos = 100_000_000;
@@ -74,7 +74,7 @@ pub struct Watch {
     sockets: FxHashMap<SocketId, Watched>,
     /// Our own network namespace, and its monitor; none where the kernel has none for us.
     here: OnceCell<Option<u64>>,
-    own: Option<Option<Rc<Monitor>>>,
+    own: OnceCell<Option<Rc<Monitor>>>,
     /// Both addresses of sockets whose threads never stand still together.
     ends: FxHashMap<SocketId, (u64, Vec<u8>, Vec<u8>)>,
     /// When the kernel may be asked again, and when it was asked about connections and about listeners last.
@@ -88,25 +88,19 @@ pub struct Watch {
 impl Watch {
     /// The monitor of a namespace in which that process is. Only our own one's is kept: a socket of ours would keep another network there
     /// when all who were in it are gone.
-    fn monitor(&mut self, namespace: u64, pid: i32) -> Option<Rc<Monitor>> {
-        if *self
-            .here
-            .get_or_init(|| kernel::namespace(std::process::id() as i32))
-            != Some(namespace)
-        {
-            return (kernel::namespace(pid) == Some(namespace))
-                .then(|| Monitor::of(pid))
-                .flatten()
-                .map(Rc::new);
+    fn monitor(&self, namespace: u64, pid: i32) -> Option<Rc<Monitor>> {
+        let ours = || kernel::namespace(std::process::id() as i32);
+        if *self.here.get_or_init(ours) == Some(namespace) {
+            let own = || Monitor::of(pid).map(Rc::new);
+            return self.own.get_or_init(own).clone();
         }
-        let own = self
-            .own
-            .get_or_insert_with(|| Monitor::of(pid).map(Rc::new));
-        own.clone()
+        // Who is gone may have left the number to another.
+        let there = kernel::namespace(pid) == Some(namespace);
+        there.then(|| Monitor::of(pid))?.map(Rc::new)
     }
 
     /// The facts about those of the sockets, sorted by their inodes, that are there.
-    fn ask(&mut self, wanted: &[(SocketId, Watched)]) -> FxHashMap<SocketId, Facts> {
+    fn ask(&self, wanted: &[(SocketId, Watched)]) -> FxHashMap<SocketId, Facts> {
         let mut found = FxHashMap::default();
         let mut questions: Vec<(u64, i32, bool, i32)> = wanted
             .iter()
@@ -151,7 +145,7 @@ impl Watch {
 impl Key {
     fn of(facts: &Facts, each_step: bool) -> Self {
         let tcp = facts.tcp.unwrap_or_default();
-        let listens = tcp.state() == "LISTEN";
+        let listens = tcp.listens();
         let drops = facts.buffers.map_or(0, |it| it.drops);
         Self {
             state: tcp.state,
@@ -400,9 +394,6 @@ impl Engine {
         (seen.inode == id).then_some(seen.facts)
     }
 }
-
-/// SYN_SENT (include/net/tcp_states.h).
-const SYN_SENT: u8 = 2;
 
 /// Whether it is known to be of TCP.
 fn is_tcp(socket: &Socket) -> bool {

@@ -92,7 +92,7 @@ pub fn view(out: &mut String, facts: &Facts, receives: bool, glyphs: &Glyphs) {
     };
     if let Some(tcp) = &facts.tcp {
         part(out, tcp.state());
-        if tcp.state() == "LISTEN" {
+        if tcp.listens() {
             part(out, "");
             decimal(out, tcp.unacked.into());
             out.push_str(" of ");

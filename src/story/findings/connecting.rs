@@ -237,7 +237,7 @@ impl Connecting {
     /// A listener's queue, as the kernel sees it. It counts whatever was dropped at a listener, so that this matters only where the
     /// queue was seen to be full.
     fn queue(&mut self, told: &Told, facts: &Facts, found: &mut Found) {
-        let Some(tcp) = facts.tcp.filter(|tcp| tcp.state() == "LISTEN") else {
+        let Some(tcp) = facts.tcp.filter(|tcp| tcp.listens()) else {
             return;
         };
         let Some(local) = told.conversation.as_ref().and_then(|it| it.local.as_ref()) else {

@@ -56,6 +56,12 @@ fn on(acts: Vec<Act>, id: SocketId) -> Vec<Event> {
     .collect()
 }
 
+/// A handshake at descriptor 3 that goes on without its program.
+fn connecting() -> Vec<Event> {
+    let connect = connect(3, peer()).on(3, 1).fails(libc::EINPROGRESS);
+    vec![makes(3, 1).done(), connect.at(MS, 1000).done()]
+}
+
 /// A connection at descriptor 3 to a peer, with those calls on it, closed at the end.
 fn connection(id: SocketId, to: SockAddr, acts: Vec<Act>) -> Vec<Event> {
     let mut all = vec![makes(3, id), connect(3, to)];
@@ -134,14 +140,7 @@ fn programs() -> Vec<Programs> {
         ]
     };
     let hang = |ends| {
-        let mut events = vec![
-            makes(3, 1).done(),
-            connect(3, peer())
-                .on(3, 1)
-                .fails(libc::EINPROGRESS)
-                .at(MS, 1000)
-                .done(),
-        ];
+        let mut events = connecting();
         if ends {
             events.push(polls(3, 4).on(3, 1).at(2 * MS, 1000).done());
             events.push(so_error(3, 0).on(3, 1).at(3 * MS, 1000).done());
@@ -605,15 +604,7 @@ fn ordinary_programs_are_left_alone() {
 #[test]
 fn an_answer_that_comes_late_corrects_what_was_found() {
     let mut story = Story::new(Options::default());
-    let events = [
-        makes(3, 1).done(),
-        connect(3, peer())
-            .on(3, 1)
-            .fails(libc::EINPROGRESS)
-            .at(MS, 1000)
-            .done(),
-    ];
-    let mut told: Vec<_> = events
+    let mut told: Vec<_> = connecting()
         .into_iter()
         .flat_map(|event| story.tell(event))
         .collect();

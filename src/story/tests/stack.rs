@@ -2,13 +2,12 @@
 
 use super::finding::Programs;
 use super::*;
-use crate::kernel::{Buffers, Facts, Taken};
+use crate::kernel::{Buffers, Facts, SYN_SENT, Taken};
 
 const DGRAM: (i32, i32, i32) = (libc::AF_INET, libc::SOCK_DGRAM, 17);
 const UNIX: (i32, i32, i32) = (libc::AF_UNIX, libc::SOCK_STREAM, 0);
 /// The states' numbers.
 const ESTABLISHED: u8 = 1;
-const SYN_SENT: u8 = 2;
 const TIME_WAIT: u8 = 6;
 const LISTEN: u8 = 10;
 
