@@ -22,6 +22,7 @@ pub mod ending;
 pub mod front;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod kernel;
+pub mod library;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod narrator;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
