@@ -19,7 +19,7 @@ use crate::tracer::calling::Telling;
 use crate::tracer::event::{Event, Nanos, Notice, Status};
 use crate::tracer::outbox::{Inbox, queue};
 use crate::tracer::{
-    Asking, Clock, Config, Engine, Finished, LaunchError, Mechanism, Program, Trace, start,
+    Asking, Clock, Config, Engine, Finished, LaunchError, Mechanism, Probed, Program, Trace, start,
 };
 use crate::{front, showing};
 
@@ -226,6 +226,7 @@ fn config(options: &Options) -> Config {
             cli::Kernel::Calls => Asking::Calls,
             cli::Kernel::Never => Asking::Never,
         },
+        probed: Probed { resolver: true, tls: true, sockets: false },
         debug: options.debug_engine,
     }
 }

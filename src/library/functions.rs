@@ -114,6 +114,14 @@ impl Does {
         matches!(self, Self::Write | Self::WriteEx | Self::WritePadded)
     }
 
+    /// Whether its beginning says all that matters of it.
+    pub fn says_all_at_entry(self) -> bool {
+        matches!(
+            self,
+            Self::Certificate | Self::Free | Self::Control | Self::SetName | Self::SetDescriptor
+        )
+    }
+
     /// Whether it gives clear text that was not given before.
     pub fn reads(self) -> bool {
         matches!(self, Self::Read | Self::ReadEx)

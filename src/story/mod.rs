@@ -159,6 +159,7 @@ impl Story {
             Event::Waiting(event) => self.waits(event, said),
             Event::Process(event) => self.process(event, said),
             Event::Kernel(event) => self.stack(*event, said),
+            Event::Library(event) => eprintln!("{:?} {} {:?}", event.phase, event.invocation.function.name, event.invocation.value),
             Event::Notice(notice) => said.push(Told::new(What::Notice(Box::new(notice)), None, 0)),
         }
         self.set_apart(said);

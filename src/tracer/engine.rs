@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
@@ -12,6 +13,7 @@ use super::event::{Change, Event, Nanos, Notice, ProcessEvent, SocketId, Status}
 use super::filter::RET_DATA;
 use super::outbox::{Held, Outbox};
 use super::places;
+use super::probe::symbols::Symbols;
 use super::procfs;
 use super::recorder::clear::Clearing;
 use super::recorder::recording::{self, Recording};
@@ -61,6 +63,10 @@ pub struct Engine {
     pub(super) tsc: Tsc,
     /// How many calls came by a recorder.
     pub(super) recorded: u64,
+    /// What is known of the files of objects, by their first bytes.
+    pub(super) files: FxHashMap<Box<[u8]>, Arc<Symbols>>,
+    /// Where in the kernel's own object an instruction makes calls, once somebody has looked.
+    pub(super) vdso_call: Option<u64>,
     /// Threads that wait until others have left the recorder's code.
     pub(super) clearings: Vec<Clearing>,
     /// Threads that wait for room for their records, and their sites.
@@ -124,6 +130,8 @@ impl Engine {
             can_record: OnceCell::new(),
             tsc: Tsc::start(clock),
             recorded: 0,
+            files: FxHashMap::default(),
+            vdso_call: None,
             clearings: Vec::new(),
             stalled: Vec::new(),
             signals_passed: 0,
@@ -351,6 +359,12 @@ impl Engine {
                 SyscallInfo::Exit { value, error, .. } => self.call_left(stopped, value, error)?,
                 _ => self.resume(stopped, 0),
             },
+            Stop::Signal(libc::SIGTRAP) => {
+                let (code, _) = stopped.signal_origin()?;
+                if let Some(stopped) = self.trapped(stopped, code)? {
+                    self.signal(stopped, pid, libc::SIGTRAP)?;
+                }
+            }
             Stop::Signal(signal) => self.signal(stopped, pid, signal)?,
             Stop::Group(signal) => {
                 self.settle_writer(&stopped)?;

@@ -3,6 +3,7 @@
 //! A call's event comes when the call is over, so events are ordered by end; `start` and `end` are the call's own times.
 
 use crate::kernel::Facts;
+use crate::library::Invocation;
 use crate::syscall::{Call, Data, Limits, Snapshot};
 
 /// Nanoseconds since the trace began, by CLOCK_MONOTONIC.
@@ -22,6 +23,8 @@ pub enum Event {
     Process(ProcessEvent),
     /// What the kernel knows of a socket has changed between calls.
     Kernel(Box<KernelEvent>),
+    /// A function of a library has begun, or is over.
+    Library(Box<LibraryEvent>),
     /// Something about the tracing itself that a person should know.
     Notice(Notice),
 }
@@ -39,6 +42,36 @@ pub struct KernelEvent {
     pub socket: SocketId,
     /// What was said.
     pub facts: Facts,
+}
+
+/// A function of a library at its beginning or end. The calls that its thread makes in between are made for it.
+#[derive(Clone, Debug)]
+pub struct LibraryEvent {
+    /// The process (thread group).
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// When it began.
+    pub start: Nanos,
+    /// When this was.
+    pub time: Nanos,
+    /// Which of both it is.
+    pub phase: Phase,
+    /// The function, what it was called with, and what it gave.
+    pub invocation: Invocation,
+}
+
+/// How far a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It begins.
+    Begins,
+    /// It has returned.
+    Ends,
+    /// It will never return: something has jumped out of it.
+    Lost,
+    /// It said all that matters when it began; nobody waits for its end.
+    Aside,
 }
 
 /// A call, with whose it is, when it was, and what its descriptors are.

@@ -10,6 +10,8 @@ use super::engine::Engine;
 use super::install::Installing;
 use super::memory::TraceeMemory;
 use super::places;
+use super::probe::probing::BY_KERNEL;
+use super::probe::slots::Slots;
 use super::recorder::set_up::SetUp;
 use super::recorder::space::SpaceId;
 use super::stopped::{Gone, Resume, Stop, Stopped, SyscallInfo};
@@ -22,6 +24,8 @@ pub struct Injection {
     work: Work,
     /// What the thread had before, once it was asked.
     saved: Option<Saved>,
+    /// Behind which instruction the thread makes our calls, where it does not stand there.
+    from: Option<u64>,
     /// How the thread runs on to the next stop of our call.
     pub(super) how: Resume,
     then: Then,
@@ -34,6 +38,8 @@ pub enum Work {
     Filter(Installing),
     /// A recorder, or a site that is to use it.
     Recorder(SetUp),
+    /// Memory for what breakpoints displace.
+    Slots(Slots),
 }
 
 /// A call that we want to be made.
@@ -61,6 +67,8 @@ pub enum Then {
     GoOn(Option<Box<Calling>>),
     /// It stood at its call's entry, and has that call, of this architecture, still to make.
     Call(u32, Raw),
+    /// It stood behind a breakpoint of ours, and meets it as if for the first time.
+    Trapped,
 }
 
 impl Engine {
@@ -75,6 +83,7 @@ impl Engine {
         thread.injection = Some(Box::new(Injection {
             work,
             saved: None,
+            from: None,
             how: Resume::ToCall,
             then,
         }));
@@ -104,6 +113,33 @@ impl Engine {
         self.step(stopped, None, at_entry)
     }
 
+    /// Makes a thread that stands anywhere in its program do that work, by the instruction at `site`; then it has these registers again.
+    pub(super) fn inject_at(
+        &mut self,
+        stopped: Stopped,
+        registers: &Registers,
+        site: u64,
+        work: Work,
+        then: Then,
+    ) -> Result<(), Gone> {
+        let mask = stopped.signal_mask()?;
+        let Some(thread) = self.tracees.threads.get_mut(&stopped.tid()) else {
+            return Ok(());
+        };
+        thread.injection = Some(Box::new(Injection {
+            work,
+            saved: Some(Saved {
+                registers: *registers,
+                mask,
+            }),
+            from: Some(site + abi::CALL.len() as u64),
+            how: Resume::ToCall,
+            then,
+        }));
+        stopped.set_signal_mask(u64::MAX)?;
+        self.step(stopped, None, false)
+    }
+
     /// The thread does not stand behind the instruction that makes calls. rt_sigreturn(2) leaves it wherever a signal came: another
     /// call will do, unless this very one has made a socket.
     fn elsewhere(&mut self, stopped: Stopped) -> Result<(), Gone> {
@@ -120,7 +156,7 @@ impl Engine {
         match self.injection(tid).map(|injection| &injection.work) {
             Some(Work::Filter(_)) => self.no_more_filters(tid, why),
             Some(Work::Recorder(_)) => self.no_recorder(tid, why),
-            None => {}
+            Some(Work::Slots(_)) | None => {}
         }
         self.leave(stopped)
     }
@@ -175,6 +211,7 @@ impl Engine {
         let wanted = match &mut injection.work {
             Work::Filter(work) => work.next(self, tid, value),
             Work::Recorder(work) => work.next(self, &stopped, value),
+            Work::Slots(work) => work.next(self, tid, value),
         };
         let call = wanted.zip(injection.saved);
         if let Some((wanted, saved)) = call {
@@ -184,13 +221,14 @@ impl Engine {
                 false => Resume::ToCall,
             };
         }
-        let how = injection.how;
+        let (how, from) = (injection.how, injection.from);
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             thread.injection = Some(injection);
         }
         let Some((wanted, Saved { mut registers, .. })) = call else {
             return self.leave(stopped);
         };
+        registers.rip = from.unwrap_or(registers.rip);
         match at_entry {
             true => abi::replace_call(&mut registers, wanted.number, wanted.arguments),
             false => abi::make_call(&mut registers, wanted.number, wanted.arguments),
@@ -241,6 +279,13 @@ impl Engine {
             // Nothing has been done to it yet.
             Then::Call(arch, raw) if untouched => return self.call_entered(stopped, arch, raw),
             Then::Call(..) => self.resume(stopped, 0),
+            Then::Trapped => {
+                restored?;
+                if let Some(foreign) = self.trapped(stopped, BY_KERNEL)? {
+                    self.resume(foreign, 0);
+                }
+                return Ok(());
+            }
         }
         restored
     }

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::event::{Change, Event, Notice, Status};
 use super::outbox::Held;
 use super::privilege;
+use super::probe::frames::Frames;
 use super::procfs;
 use super::recorder::space::SpaceId;
 use super::signals::{self, Watched};
@@ -263,6 +264,7 @@ impl Engine {
             self.resume(stopped, 0);
             return;
         };
+        thread.frames = Frames::default();
         let (table, released) = self.descriptors.exec(thread.table);
         thread.table = table;
         let space = self.new_space();
@@ -291,6 +293,9 @@ impl Engine {
             self.say_opaque(pid);
         }
         let registers = stopped.registers();
+        if let Ok(registers) = &registers {
+            self.watch_beginning(pid, registers);
+        }
         if registers.is_ok_and(|registers| abi::is_32_bit(&registers)) && !self.tracees.hidden(pid)
         {
             let text = format!(
@@ -368,6 +373,7 @@ impl Engine {
     pub(super) fn signal(&mut self, stopped: Stopped, pid: i32, signal: i32) -> Result<(), Gone> {
         let (code, sender) = stopped.signal_origin()?;
         let tid = stopped.tid();
+        self.settle_in_slot(&stopped)?;
         if self.settle(&stopped, signal, code)? {
             self.resume(stopped, 0);
             return Ok(());

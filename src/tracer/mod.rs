@@ -26,6 +26,7 @@ pub mod memory;
 pub mod outbox;
 pub mod places;
 mod privilege;
+mod probe;
 pub mod procfs;
 mod program;
 pub mod recorder;
@@ -40,5 +41,6 @@ mod waiting;
 mod watch;
 
 pub use engine::{Engine, Finished};
+pub use probe::probing::Probed;
 pub use program::{LaunchError, Program};
 pub use start::{Asking, Clock, Config, Mechanism, Trace, start};

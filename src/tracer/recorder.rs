@@ -3,7 +3,7 @@
 pub mod clear;
 pub mod layout;
 pub mod padding;
-mod patching;
+pub mod patching;
 pub mod record;
 pub mod recording;
 pub mod set_up;

@@ -8,6 +8,7 @@ use super::decoy::Decoy;
 use super::event::{Nanos, SocketId};
 use super::filter::{self, Wishes};
 use super::launch::launch;
+use super::probe::probing::Probed;
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::stopped::Stopped;
@@ -72,6 +73,8 @@ pub struct Config {
     pub limits: Limits,
     /// When the kernel is asked about a socket.
     pub kernel: Asking,
+    /// Which functions of libraries are probed.
+    pub probed: Probed,
     /// Whether it is told how calls are made to stop.
     pub debug: bool,
 }

@@ -6,6 +6,7 @@ use super::calling::Calling;
 use super::coverage::Coverage;
 use super::descriptors::TableId;
 use super::inject::Injection;
+use super::probe::frames::Frames;
 use super::recorder::space::SpaceId;
 use crate::kernel::Hosts;
 use crate::syscall::Entry;
@@ -73,6 +74,8 @@ pub struct Thread {
     pub nudged: bool,
     /// Calls of ours that it is making.
     pub injection: Option<Box<Injection>>,
+    /// The probed functions that it is in.
+    pub frames: Frames,
 }
 
 /// Whether every call of a process stops.
@@ -171,6 +174,7 @@ impl Tracees {
             free: false,
             nudged: false,
             injection: None,
+            frames: Frames::default(),
         };
         self.threads.insert(tid, thread);
     }

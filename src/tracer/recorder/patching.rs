@@ -94,6 +94,7 @@ impl Engine {
             overwrite(&mut code, start, patch.padding, &patch.original);
             overwrite(&mut code, start, patch.site, &CALL);
         }
+        space.points.without(&mut code, start);
         if !padding::is_instruction(&code, start, site) {
             return Err("its instruction has a prefix, or is part of another");
         }
@@ -116,7 +117,7 @@ fn overwrite(code: &mut [u8], start: u64, address: u64, bytes: &[u8]) {
 }
 
 /// A tracee's memory as only its tracer can write it: what the program itself may not write, too.
-pub(super) fn code_memory(tid: i32) -> Option<File> {
+pub(in crate::tracer) fn code_memory(tid: i32) -> Option<File> {
     let path = format!("/proc/{tid}/mem");
     OpenOptions::new().write(true).open(path).ok()
 }

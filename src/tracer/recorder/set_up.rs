@@ -343,7 +343,7 @@ impl SetUp {
             };
         }
         let maps = procfs::mappings(tid);
-        match free_page(&maps, site, &self.refused) {
+        match free_page(&maps, site, PAGE, &self.refused) {
             Some(page) if self.refused.len() < TRIES => {
                 let protection = libc::PROT_READ | libc::PROT_EXEC;
                 Some(self.map(Step::Trampolines(page), page, PAGE, protection))

@@ -11,6 +11,7 @@ use super::padding::LONG_JUMP;
 use crate::tracer::abi;
 use crate::tracer::event::Nanos;
 use crate::tracer::places::{PAGE, PASSING_PAGE};
+use crate::tracer::probe::points::Points;
 
 /// Names an address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +80,8 @@ pub struct Space {
     paddings: FxHashMap<u64, u64>,
     /// Pages of trampolines, and how many of each are taken.
     pages: Vec<(u64, usize)>,
+    /// Breakpoints at functions of its libraries.
+    pub points: Points,
 }
 
 /// A mapping of a process (/proc/PID/maps).
@@ -231,9 +234,9 @@ pub fn patchable(maps: &[Mapping], address: u64) -> Option<&Mapping> {
         .filter(|map| map.permissions == *b"r-xp")
 }
 
-/// A free page near a site: where the kernel would put the next mapping below it, or else far above it. Never where the heap would
+/// Free pages, `len` bytes of them, near a site: where the kernel would put the next mapping below it, or else far above it. Never where the heap would
 /// grow soon.
-pub fn free_page(maps: &[Mapping], site: u64, taken: &[u64]) -> Option<u64> {
+pub fn free_page(maps: &[Mapping], site: u64, len: u64, taken: &[u64]) -> Option<u64> {
     const LOWEST: u64 = 1 << 20;
     let reach = site.saturating_sub(REACH).max(LOWEST)..site.saturating_add(REACH);
     let heap = maps.iter().find(|map| map.heap);
@@ -247,7 +250,8 @@ pub fn free_page(maps: &[Mapping], site: u64, taken: &[u64]) -> Option<u64> {
             let start = if grows_here { start + HEAP_ROOM } else { start };
             let (start, end) = (start.max(reach.start), end.min(reach.end));
             // Not adjacent to what is there, should that grow downwards.
-            (start + 2 * PAGE < end).then(|| (end - 2 * PAGE) & !(PAGE - 1))
+            let len = len + PAGE;
+            (start + len < end).then(|| (end - len) & !(PAGE - 1))
         })
         .filter(|page| !taken.contains(page))
         .collect();
@@ -311,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_page_is_found_near_the_site_and_away_from_the_heap() {
-        let page = |maps: &[Mapping], site| free_page(maps, site, &[]);
+        let page = |maps: &[Mapping], site| free_page(maps, site, PAGE, &[]);
         // A program at a fixed address, its heap behind it.
         let maps = [
             mapping(0x40_0000..0x50_0000, false),
@@ -335,7 +339,7 @@ mod tests {
         ];
         assert_eq!(page(&maps, 0x7f00_0011_0000), Some(0x7eff_ffff_e000));
         assert_eq!(
-            free_page(&maps, 0x7f00_0011_0000, &[0x7eff_ffff_e000])
+            free_page(&maps, 0x7f00_0011_0000, PAGE, &[0x7eff_ffff_e000])
                 .map(|page| page > 0x7f00_0020_0000),
             Some(true)
         );
