@@ -226,7 +226,7 @@ fn config(options: &Options) -> Config {
             cli::Kernel::Calls => Asking::Calls,
             cli::Kernel::Never => Asking::Never,
         },
-        probed: Probed { resolver: true, tls: true, sockets: false },
+        probed: if std::env::var_os("NOP").is_some() { Probed::default() } else { Probed { resolver: true, tls: true, sockets: false } },
         debug: options.debug_engine,
     }
 }

@@ -4,7 +4,6 @@
 //! [`functions`] has one [`Function`] for each that sockstrace knows. [`enter`] decodes what is asked when the function begins, [`leave`]
 //! what it gives when it is over.
 
-mod certificate;
 mod decode;
 pub mod functions;
 mod resolver;

@@ -11,6 +11,7 @@ use super::escape::Escape;
 use super::glyphs::Glyphs;
 use super::layout::columns;
 use super::number::{decimal, signed};
+use crate::story::Clear;
 use crate::syscall::names::file;
 use crate::syscall::{Arg, Call, Data, Names, Outcome, Role, SockAddr, Value, errno};
 use crate::tracer::event::{CallEvent, Descriptor};
@@ -101,6 +102,27 @@ impl Grammar<'_> {
     }
 
     /// What poll(2) and select(2) found, as strace adds it to the result.
+    /// A function's name and arguments: `getaddrinfo("example.com", "443", AF_UNSPEC, SOCK_STREAM)`.
+    pub fn invocation(&self, out: &mut String, function: &str, args: &[Arg]) {
+        self.left.set(self.data);
+        out.push_str(function);
+        out.push('(');
+        list(out, args, |out, arg| self.value(out, &arg.value));
+        out.push(')');
+    }
+
+    /// What passed in clear by a function of a TLS library: `TLS  SSL_write("GET / HTTP/1.1\r\n"…, 84) = 84`.
+    pub fn clear(&self, out: &mut String, clear: &Clear) {
+        self.left.set(self.data);
+        out.push_str("TLS  ");
+        out.push_str(clear.function.name);
+        out.push('(');
+        self.string(out, &clear.data, self.data, self.cap);
+        out.push_str(", ");
+        decimal(out, clear.data.len);
+        out.push_str(") ");
+    }
+
     fn ready(&self, out: &mut String, call: &Call) {
         if call.row.role != Role::Poll || call.outcome.value() == Some(0) {
             return;

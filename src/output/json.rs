@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::Output;
 use super::settings::Ends;
 use crate::record::{
-    Address, Bytes, CallLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
+    Address, Bytes, CallLine, ClearLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
     KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd,
     Writer, inode,
 };
@@ -18,7 +18,7 @@ use crate::story::bytes::{direction, moved};
 use crate::story::{Finding, Meaning, Told, What};
 use crate::syscall::{Outcome, errno};
 use crate::tracer::event::{CallEvent, Change, Nanos};
-use lines::{conversation_line, name_line};
+use lines::{clear_line, conversation_line, name_line};
 use values::{arguments, importance, meaning, payload_of};
 
 /// A place that may go on in another file.
@@ -248,6 +248,12 @@ impl<W: Rolls> JsonLines<W> {
                     let line = |run| Line::Notice(NoticeLine { run, ..line });
                     self.write("notice", line, run)?;
                 }
+            }
+            What::Clear(clear) => {
+                let bytes = payload_of(&[&clear.data], self.settings.data);
+                let line = clear_line(told, clear, &bytes);
+                let line = |run| Line::Clear(Box::new(ClearLine { run, ..line }));
+                self.write("clear", line, run)?;
             }
             What::Resolved(resolution) => {
                 let line = name_line(told, resolution);

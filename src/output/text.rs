@@ -25,7 +25,7 @@ use super::remarks::Wording;
 use super::time::{Clock, fixed, since_start};
 use super::words;
 use crate::story::bytes::{Direction, direction};
-use crate::story::{Importance, Meaning, Resolution, Stage, Told, What, Who};
+use crate::story::{Clear, Importance, Meaning, Resolution, Stage, Told, What, Who};
 use crate::syscall::{Outcome, Role};
 use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
 
@@ -247,6 +247,25 @@ impl<W: Write> Text<W> {
         self.line(out, told, told.time, &text, meaning, None);
     }
 
+    /// What passed in clear.
+    fn clear(&mut self, out: &mut String, told: &Told, clear: &Clear) {
+        if !self.settings.ends.successful {
+            return;
+        }
+        let left = Cell::new(0);
+        let grammar = self.plain_grammar(told, &left);
+        let text = |cap: Option<usize>, text: &mut Spans| {
+            text.add(Paint::Plain, |out| {
+                Grammar { cap, ..grammar }.clear(out, clear);
+            });
+            text.add_unbroken(Paint::Plain, |out| {
+                out.push_str("= ");
+                signed(out, clear.value);
+            });
+        };
+        self.line(out, told, told.time, &text, None, told.took);
+    }
+
     /// A name that was asked for.
     fn resolved(&mut self, out: &mut String, told: &Told, resolution: &Resolution) {
         let ends = self.settings.ends;
@@ -262,14 +281,25 @@ impl<W: Write> Text<W> {
             Importance::Error => Paint::Error,
             Importance::Ordinary | Importance::Expected => Paint::Plain,
         };
-        let text = |_cap: Option<usize>, spans: &mut Spans| {
+        if told.folds {
+            return;
+        }
+        let left = Cell::new(0);
+        let grammar = self.plain_grammar(told, &left);
+        let text = |cap: Option<usize>, spans: &mut Spans| {
             spans.add(Paint::Plain, |out| {
-                words::names::wished(out, resolution, escape);
+                match resolution.library.as_deref() {
+                    Some((invocation, _)) => {
+                        let function = invocation.function.name;
+                        Grammar { cap, ..grammar }.invocation(out, function, &invocation.args);
+                    }
+                    None => words::names::wished(out, resolution, escape),
+                }
                 out.push(' ');
                 out.push_str(to);
                 out.push(' ');
             });
-            spans.add(paint, |out| words::names::finding(out, resolution));
+            spans.add(paint, |out| words::names::finding(out, resolution, escape));
         };
         self.line(out, told, told.time, &text, None, told.took);
     }
@@ -370,10 +400,18 @@ impl<W: Write> Text<W> {
     }
 
     fn grammar<'a>(&self, told: &'a Told, event: &CallEvent, left: &'a Cell<usize>) -> Grammar<'a> {
+        let raw = self.settings.raw.contains(event.call.raw.number);
+        Grammar {
+            raw,
+            ..self.plain_grammar(told, left)
+        }
+    }
+
+    fn plain_grammar<'a>(&self, told: &'a Told, left: &'a Cell<usize>) -> Grammar<'a> {
         let conversation = told.conversation.as_deref();
         Grammar {
             named: conversation.and_then(|it| Some((it.peer.as_ref()?, &*it.name.as_ref()?.text))),
-            raw: self.settings.raw.contains(event.call.raw.number),
+            raw: false,
             escape: self.escape,
             glyphs: self.glyphs,
             verbose: self.settings.verbose,
@@ -478,6 +516,7 @@ impl<W: Write> Text<W> {
                 let text = words::ending(*ending);
                 self.aside(out, told, &text, Paint::Dim, told.meaning.as_ref());
             }
+            What::Clear(clear) => self.clear(out, told, clear),
             What::Resolved(resolution) => self.resolved(out, told, resolution),
             What::Found(_) | What::AllFound(_) => {}
             What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}

@@ -70,6 +70,8 @@ pub enum Source {
     Proxy,
     /// The hosts file, and the program's own arguments: it is likely.
     Hosts,
+    /// The library's resolver, which told the program; whom that had asked was not seen.
+    Library,
 }
 
 impl Source {
@@ -83,6 +85,7 @@ impl Source {
             Self::Host => "host",
             Self::Proxy => "proxy",
             Self::Hosts => "hosts",
+            Self::Library => "library",
         }
     }
 }

@@ -349,7 +349,7 @@ pub const LIMITS: Limits = Limits {
     buffers: BUFFERS,
 };
 
-fn pieces(snapshot: &Snapshot) -> Vec<PieceLine<'_>> {
+pub(super) fn pieces(snapshot: &Snapshot) -> Vec<PieceLine<'_>> {
     let pieces = snapshot.pieces();
     pieces
         .map(|(address, wanted, bytes)| PieceLine {
@@ -360,7 +360,7 @@ fn pieces(snapshot: &Snapshot) -> Vec<PieceLine<'_>> {
         .collect()
 }
 
-fn snapshot(pieces: &[PieceLine<'_>]) -> Snapshot {
+pub(super) fn snapshot(pieces: &[PieceLine<'_>]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for piece in pieces {
         snapshot.add(piece.address.0, piece.wanted.unwrap_or(0), &piece.bytes.0);

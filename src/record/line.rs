@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Address, KernelLine, inode, socket_id};
-use super::{CallLine, ProcessLine};
+use super::{CallLine, ClearLine, LibraryLine, ProcessLine};
 use crate::tracer::event::{KernelEvent, Notice};
 
 /// The version of the lines.
@@ -33,6 +33,10 @@ pub enum Line<'a> {
     StillWaiting(MomentLine<'a>),
     /// The kernel knows something new of a socket between calls.
     Kernel(Box<KernelMomentLine<'a>>),
+    /// In a record: a function of a library has begun, or is over.
+    Library(Box<LibraryLine<'a>>),
+    /// Clear text went into a TLS library, or came out of it.
+    Clear(Box<ClearLine<'a>>),
     /// A name was asked for.
     Name(Box<NameLine<'a>>),
     /// A conversation is over, or the trace is and left it open.
@@ -405,6 +409,18 @@ pub struct NameLine<'a> {
     pub process: Option<&'a str>,
     /// The name.
     pub name: &'a str,
+    /// The library's function that the program asked, where that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<&'a str>,
+    /// The service that it asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The name that the answer says is the true one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<String>,
+    /// How the function failed: the constant's name (EAI_NONAME).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
     /// Longer names that were tried too, with search domains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<&'a str>,
@@ -416,7 +432,7 @@ pub struct NameLine<'a> {
     pub records: u64,
     /// What came of it: found, cut (too long for UDP, and not asked for by TCP), nothing, no-such-name, no-answer, or the server's code.
     pub outcome: &'a str,
-    /// How it is known: dns, mdns or nscd.
+    /// How it is known: dns, mdns, nscd, or library, where the resolver answered without asking anybody that we saw.
     pub source: &'a str,
     /// Who was asked.
     pub servers: Vec<ServerLine<'a>>,

@@ -6,6 +6,7 @@
 
 mod bytes;
 mod call;
+mod library;
 mod line;
 mod message;
 mod process;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use bytes::{Bytes, Hex};
 pub use call::{Address, CallLine, CapturedLine, DATA, KernelLine, LIMITS, inode};
+pub use library::{ClearLine, LibraryLine};
 pub use line::{
     ConversationLine, ExitLine, FindingLine, HeaderLine, KernelMomentLine, Line, MomentLine,
     NameLine, NoticeLine, PeerLine, ServerLine, TickLine, VERSION,

@@ -6,6 +6,7 @@ use std::{fmt, mem};
 
 use serde::Deserialize;
 
+use super::library::LibraryLine;
 use super::line::{
     ExitLine, HeaderLine, KernelMomentLine, NoticeLine, TickLine, ToldLine, VERSION,
 };
@@ -132,6 +133,12 @@ impl<R: BufRead> Reader<R> {
                     let line: KernelMomentLine<'_> = self.parse()?;
                     self.check_number(line.pid, line.tid)?;
                     Some(Item::Event(Event::Kernel(Box::new(line.event()))))
+                }
+                "library" => {
+                    let line: LibraryLine<'_> = self.parse()?;
+                    self.check_number(line.pid, line.tid)?;
+                    let event = line.event();
+                    event.map(|event| Item::Event(Event::Library(Box::new(event))))
                 }
                 "notice" => {
                     let notice = self.parse::<NoticeLine<'_>>()?.notice();

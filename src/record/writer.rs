@@ -59,7 +59,9 @@ impl<W: Write> Writer<W> {
             Seen::Event(Event::Kernel(event)) => {
                 self.write(&Line::Kernel(Box::new((&**event).into())))
             }
-            Seen::Event(Event::Library(_)) => Ok(()),
+            Seen::Event(Event::Library(event)) => {
+                self.write(&Line::Library(Box::new((&**event).into())))
+            }
             Seen::Event(Event::Notice(notice)) => match NoticeLine::of(notice) {
                 Some(line) => self.write(&Line::Notice(line)),
                 None => Ok(()),

@@ -213,6 +213,10 @@ impl Story {
             return Standing::Own;
         };
         let was = conversation.standing;
+        let tid = told.who.as_ref().map_or(0, |it| it.tid);
+        if was == Standing::Open && self.boundary.looks_up(tid) {
+            return Standing::Apart;
+        }
         let event = match &told.what {
             What::Call(event) => event,
             What::Waiting(event)

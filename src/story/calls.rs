@@ -29,6 +29,7 @@ impl Story {
         let subject = Self::subject(&event);
         self.meet(&event, subject);
         let words = self.hear(&mut event, subject);
+        self.see_at_boundary(&event, subject);
         let call = &event.call;
         let timeout = self.timeout(&event, subject);
         self.take_facts(&event, subject);
@@ -79,6 +80,7 @@ impl Story {
             };
             let start = event.start;
             self.calls += 1;
+            let said_nothing = words.messages.is_empty();
             let mut told = Told {
                 stage: stage(&event),
                 meaning: learned.meaning.or_else(|| unhappy(&event)),
@@ -91,7 +93,7 @@ impl Story {
                 more: words.more,
                 secret: words.secret,
                 call: Some(self.calls),
-                folds: self.options.folds(&event),
+                folds: self.options.folds(&event) || self.is_ciphertext(&event, subject, said_nothing),
                 importance,
                 conversation,
                 ..Told::new(What::Call(event), Some(who), start)
@@ -442,6 +444,7 @@ impl Story {
                     own = Some(farewell);
                 }
                 self.talks.end(*id);
+                self.boundary.forget_socket(*id);
             } else {
                 others.extend(self.lose(*id, Ending::Call(event.call.name()), event.end, who));
             }

@@ -79,6 +79,8 @@ pub struct Conversation {
     pub link: Link,
     /// The protocols that it carries.
     pub layers: Layers,
+    /// Those inside its TLS, where a library has said what is there in clear.
+    pub(super) clear: Layers,
     /// Who closed first, so far.
     pub first: Option<Side>,
     /// The one who asks, as the other answers: who connected, or else who moved data first.
@@ -177,6 +179,7 @@ impl Conversation {
             part: Part::Open,
             link: Link::None,
             layers: Layers::default(),
+            clear: Layers::default(),
             first: None,
             asker: None,
             asked: None,

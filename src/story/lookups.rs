@@ -75,7 +75,10 @@ impl Story {
             _ if told.folds => return,
             _ => None,
         };
+        let boundary = &self.boundary;
         let taken = self.apart.resolutions.take(|it| match ends {
+            // It is told when its function returns.
+            None if boundary.looks_up(it.tid) => false,
             Some(process) => it.tid == who.tid || (process && it.pid == who.pid),
             None if it.tid == who.tid => it.is_left(),
             None => it.pid == who.pid && it.is_over(),
@@ -99,7 +102,11 @@ impl Story {
             drop(self.apart.resolutions.take(|it| it.is_left()));
             return;
         }
+        let boundary = &self.boundary;
         let taken = self.apart.resolutions.take(|it| {
+            if boundary.looks_up(it.tid) {
+                return false;
+            }
             let quiet = now.saturating_sub(it.end);
             (it.is_over() && quiet >= QUIET) || (it.is_left() && quiet >= RECENT)
         });

@@ -4,6 +4,7 @@
 //! still waited for, and [`Story::end`] what was left open.
 
 mod apart;
+mod boundary;
 pub mod bytes;
 mod calls;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 pub use apart::Standing;
+pub use boundary::Clear;
 pub use conversation::{Conversation, Link, Part, Rival};
 pub use exchanges::{Exchange, Exchanges};
 pub use findings::{Finding, Severity, kinds as finding_kinds};
@@ -53,6 +55,7 @@ use crate::protocol::Message;
 use crate::syscall::Selection;
 use crate::tracer::event::{CallEvent, Change, Event, Nanos, ProcessEvent, SocketId, Status};
 use apart::Apart;
+use boundary::Boundary;
 use bytes::Direction;
 use conversations::Conversations;
 use ends::Ends;
@@ -121,6 +124,7 @@ pub struct Story {
     talks: Talks,
     names: Names,
     apart: Apart,
+    boundary: Boundary,
     findings: Findings,
     races: Races,
     ends: Ends,
@@ -159,7 +163,7 @@ impl Story {
             Event::Waiting(event) => self.waits(event, said),
             Event::Process(event) => self.process(event, said),
             Event::Kernel(event) => self.stack(*event, said),
-            Event::Library(event) => eprintln!("{:?} {} {:?}", event.phase, event.invocation.function.name, event.invocation.value),
+            Event::Library(event) => self.library(*event, said),
             Event::Notice(notice) => said.push(Told::new(What::Notice(Box::new(notice)), None, 0)),
         }
         self.set_apart(said);
@@ -249,6 +253,8 @@ impl Story {
                     self.waiting.remove(former);
                 }
                 self.processes.executed(pid, name, time);
+                self.boundary.forget_process(pid);
+                self.boundary.forget_thread(tid);
                 lost = (released, Ending::Exec);
             }
             Change::Signal { signal, .. }
@@ -262,6 +268,7 @@ impl Story {
                 process,
             } => {
                 self.waiting.remove(&tid);
+                self.boundary.forget_thread(tid);
                 if *process && matches!(status, Status::Killed(..)) {
                     importance = Importance::Error;
                 }
@@ -279,6 +286,8 @@ impl Story {
             self.processes.ended(pid, tid, process);
             if process {
                 self.forget_apart(pid);
+                self.boundary.forget_process(pid);
+                self.talks.end_sessions(pid);
             }
         }
         said.push(Told {
@@ -290,6 +299,7 @@ impl Story {
     fn lose(&mut self, id: SocketId, way: Ending, now: Nanos, who: &Who) -> Option<Told> {
         let (conversation, farewell) = self.conversations.remove(id, now)?;
         self.talks.end(id);
+        self.boundary.forget_socket(id);
         self.ends.forget(&conversation);
         Some(Told {
             conversation: Some(conversation),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::boundary::Answered;
 use crate::protocol::{Asked, Lookup, Source, Verdict};
 use crate::syscall::SockAddr;
 use crate::tracer::event::{Nanos, SocketId};
@@ -38,6 +39,8 @@ pub struct Resolution {
     pub end: Nanos,
     /// What came of it.
     pub upshot: Upshot,
+    /// What the program asked of its library, and was answered, where that is known.
+    pub library: Option<Box<Answered>>,
     /// When it was told, where that was by no occasion but after a while.
     pub told: Option<Nanos>,
     /// Whether an answer did not fit into a datagram, and nobody has asked for it by TCP yet.
@@ -298,10 +301,44 @@ impl Resolution {
             start: heard.time,
             end: heard.time,
             upshot: Upshot::NoAnswer,
+            library: None,
             told: None,
             cut: false,
             asking: None,
             open: Vec::new(),
+        }
+    }
+
+    /// One that a program asks of its library.
+    pub fn by_library(pid: i32, tid: i32, start: Nanos) -> Self {
+        let heard = Heard {
+            pid,
+            tid,
+            socket: 0,
+            server: None,
+            by: By::Udp,
+            time: start,
+        };
+        Self::new(heard, "")
+    }
+
+    /// Takes in another one that was made for the same question.
+    pub fn absorb(&mut self, other: Self) {
+        for server in other.servers {
+            if self.servers.len() < PARTS {
+                self.servers.push(server);
+            }
+        }
+        for asked in other.asked {
+            if !self.asked.contains(&asked) {
+                self.asked.push(asked);
+            }
+        }
+        if !other.name.eq_ignore_ascii_case(&self.name) && self.tried.len() < PARTS {
+            self.tried.push(other.name);
+        }
+        if other.upshot.weight() > self.upshot.weight() {
+            self.upshot = other.upshot;
         }
     }
 
@@ -338,7 +375,7 @@ impl Resolution {
     pub fn source(&self) -> Source {
         let answered = self.servers.iter().rfind(|it| it.answered);
         let last = answered.or(self.servers.last());
-        last.map_or(Source::Dns, |server| server.by.source())
+        last.map_or(Source::Library, |server| server.by.source())
     }
 
     /// Whether a server was waited for in vain: another one answered, which was not asked at the same time.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::bytes::{self, Direction};
 use super::{Conversation, Part};
 use crate::protocol::{Carrier, Kind, LOOKED_AT, Message, Said, Side, Talk, Way, mask};
-use crate::syscall::Outcome;
+use crate::syscall::{Data, Outcome};
 use crate::tracer::event::{CallEvent, Nanos, SocketId};
 
 /// How many requests of one conversation may wait for their answers.
@@ -18,6 +18,8 @@ const WAITING: usize = 256;
 #[derive(Debug, Default)]
 pub struct Talks {
     talks: FxHashMap<SocketId, Heard>,
+    /// Those inside TLS sessions, by process and session.
+    sessions: FxHashMap<(i32, u64), Heard>,
     /// What was said in the next call.
     recalled: Words,
 }
@@ -138,6 +140,9 @@ impl Talks {
             .talk
             .take(way, &data, moved, hearing.looks_at, &mut said);
         conversation.layers = heard.talk.layers();
+        for name in conversation.clear.names() {
+            conversation.layers.add(name);
+        }
         let after = heard.pair(&said.messages, event.end);
         hide(event, &said);
         if waits {
@@ -211,6 +216,69 @@ impl Talks {
                 after: None,
             },
         }
+    }
+
+    /// Takes clear text that went into a TLS session or came out of it, and masks the secrets in it.
+    pub fn hear_clear(
+        &mut self,
+        session: (i32, u64),
+        conversation: Option<&mut Conversation>,
+        way: Direction,
+        data: &mut Data,
+        now: Nanos,
+        hearing: Hearing,
+    ) -> Words {
+        if hearing.recalls {
+            return Words::default();
+        }
+        let part = match conversation.as_ref().map(|it| it.part) {
+            Some(Part::Connector) => Some(Side::Client),
+            Some(Part::Accepted) => Some(Side::Server),
+            _ => None,
+        };
+        let heard = self.sessions.entry(session).or_insert_with(|| Heard {
+            talk: Talk::new(Carrier::Stream, part),
+            waiting: VecDeque::new(),
+            early: None,
+        });
+        if heard.talk.is_unknown() {
+            return Words::default();
+        }
+        let way = match way {
+            Direction::Out => Way::Out,
+            Direction::In => Way::In,
+        };
+        let mut said = Said::new(hearing.shows_secrets);
+        let moved = data.len;
+        heard
+            .talk
+            .take(way, &[data], moved, hearing.looks_at, &mut said);
+        if let Some(conversation) = conversation {
+            for name in heard.talk.layers().names() {
+                conversation.clear.add(name);
+                conversation.layers.add(name);
+            }
+        }
+        let after = heard.pair(&said.messages, now);
+        for secret in &said.secrets {
+            mask(&mut data.bytes, 0, secret);
+        }
+        Words {
+            secret: false,
+            messages: said.messages,
+            more: said.more,
+            after,
+        }
+    }
+
+    /// A TLS session is over.
+    pub fn end_session(&mut self, session: (i32, u64)) {
+        self.sessions.remove(&session);
+    }
+
+    /// All of a process's are over.
+    pub fn end_sessions(&mut self, pid: i32) {
+        self.sessions.retain(|(of, _), _| *of != pid);
     }
 
     /// A conversation is over.

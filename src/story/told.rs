@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::boundary::Clear;
 use super::findings::Finding;
 use super::{Conversation, Meaning, Resolution};
 use crate::kernel::Facts;
@@ -80,6 +81,8 @@ pub enum What {
     Kernel(u8, Box<Facts>),
     /// A conversation ended, or was left open, without a close(2) of its own.
     Ended(Ending),
+    /// A TLS library took clear text from its program, or gave it some.
+    Clear(Box<Clear>),
     /// A name was asked for, with all questions and answers.
     Resolved(Box<Resolution>),
     /// Something was found that a person should look at.

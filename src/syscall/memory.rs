@@ -1,6 +1,7 @@
 //! The tracee's memory as decoders see it: an address that may be bad, and a bounded read.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::{Add, Range};
 
 /// How much is read at once: what is long takes memory for what is there, not for what its length says.
@@ -63,6 +64,36 @@ pub struct NoMemory;
 impl Memory for NoMemory {
     fn read(&self, _address: u64, _buffer: &mut [u8]) -> usize {
         0
+    }
+}
+
+/// Notes what is read of a memory, so that the same can be read again.
+pub struct Noting<'a> {
+    memory: &'a dyn Memory,
+    read: RefCell<Snapshot>,
+}
+
+impl<'a> Noting<'a> {
+    /// Notes what is read of that memory.
+    pub fn new(memory: &'a dyn Memory) -> Self {
+        Self {
+            memory,
+            read: RefCell::default(),
+        }
+    }
+
+    /// What was read.
+    pub fn into_snapshot(self) -> Snapshot {
+        self.read.into_inner()
+    }
+}
+
+impl Memory for Noting<'_> {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> usize {
+        let read = self.memory.read(address, buffer).min(buffer.len());
+        let mut notes = self.read.borrow_mut();
+        notes.add(address, buffer.len(), &buffer[..read]);
+        read
     }
 }
 

@@ -26,7 +26,7 @@ pub use decode::{
     named_descriptors,
 };
 pub use effect::{Effect, Origin, add_effects, effects};
-pub use memory::{Extent, Memory, NoMemory, Snapshot};
+pub use memory::{Extent, Memory, NoMemory, Noting, Snapshot};
 pub use names::Names;
 pub use select::Selection;
 pub use sockaddr::{LONGEST as LONGEST_ADDRESS, SockAddr};

@@ -26,7 +26,7 @@ use super::tracees::{CallByCall, Doing, Process, Tracees};
 use super::turns::Turns;
 use super::watch::Watch;
 use crate::syscall::{Entry, NoMemory, Outcome};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A call in flight is reported once it has blocked for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
@@ -65,6 +65,8 @@ pub struct Engine {
     pub(super) recorded: u64,
     /// What is known of the files of objects, by their first bytes.
     pub(super) files: FxHashMap<Box<[u8]>, Arc<Symbols>>,
+    /// Programs that have nothing to probe, by the same.
+    pub(super) plain: FxHashSet<Box<[u8]>>,
     /// Where in the kernel's own object an instruction makes calls, once somebody has looked.
     pub(super) vdso_call: Option<u64>,
     /// Threads that wait until others have left the recorder's code.
@@ -131,6 +133,7 @@ impl Engine {
             tsc: Tsc::start(clock),
             recorded: 0,
             files: FxHashMap::default(),
+            plain: FxHashSet::default(),
             vdso_call: None,
             clearings: Vec::new(),
             stalled: Vec::new(),

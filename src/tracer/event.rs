@@ -59,6 +59,12 @@ pub struct LibraryEvent {
     pub phase: Phase,
     /// The function, what it was called with, and what it gave.
     pub invocation: Invocation,
+    /// How many bytes of clear text were copied at most.
+    pub limit: usize,
+    /// What it was decoded from: when it began, and when it was over.
+    pub before: Snapshot,
+    /// See `before`.
+    pub memory: Snapshot,
 }
 
 /// How far a function is.

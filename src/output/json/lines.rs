@@ -1,16 +1,27 @@
 //! The lines of names and conversations.
 
 use crate::protocol::Asked;
-use crate::record::{Address, ConversationLine, NameLine, PeerLine, ServerLine, inode};
+use crate::record::{
+    Address, Bytes, ClearLine, ConversationLine, MessageLine, NameLine, PeerLine, ServerLine, inode,
+};
+use crate::story::bytes::Direction;
 use crate::story::{
-    By, Conversation, Ending, Exchange, Farewell, Fate, Part, Resolution, Server, Side, Told,
+    By, Clear, Conversation, Ending, Exchange, Farewell, Fate, Part, Resolution, Server, Side, Told,
     Upshot, What,
 };
+use crate::syscall::Data;
 use crate::syscall::names::socket::{FAMILY, TYPE};
 
 pub fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a> {
+    let answer = resolution.library.as_deref();
+    let lookup = answer.map(|(_, lookup)| lookup);
+    let text = |data: &Data| String::from_utf8_lossy(&data.bytes).into_owned();
     NameLine {
         run: None,
+        function: answer.map(|(invocation, _)| invocation.function.name),
+        service: lookup.and_then(|it| it.service.as_ref()).map(text),
+        canonical: lookup.and_then(|it| it.canonical.as_ref()).map(text),
+        error: lookup.and_then(|it| it.error),
         start: resolution.start,
         end: resolution.end,
         pid: resolution.pid,
@@ -36,6 +47,35 @@ pub fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a>
         source: resolution.source().word(),
         servers: resolution.servers.iter().map(server_line).collect(),
         told: resolution.told,
+    }
+}
+
+pub fn clear_line<'a>(told: &'a Told, clear: &'a Clear, bytes: &'a [u8]) -> ClearLine<'a> {
+    let conversation = told.conversation.as_deref();
+    let text = std::str::from_utf8(bytes);
+    ClearLine {
+        run: None,
+        start: clear.start,
+        end: clear.end,
+        pid: clear.pid,
+        tid: clear.tid,
+        process: told.who.as_ref().map(|who| &*who.name),
+        conversation: conversation.map(|it| it.number),
+        peer_name: conversation
+            .and_then(|it| it.name.as_ref())
+            .map(|it| &*it.text),
+        inferred: clear.inferred,
+        function: clear.function.name,
+        result: clear.value,
+        way: match clear.way {
+            Direction::Out => "out",
+            Direction::In => "in",
+        },
+        bytes: clear.data.len,
+        data: text.ok(),
+        data_base64: text.is_err().then(|| Bytes(bytes.into())),
+        after: told.after,
+        messages: told.messages.iter().map(MessageLine::of).collect(),
     }
 }
 

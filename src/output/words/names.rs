@@ -21,7 +21,18 @@ pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
 }
 
 /// `93.184.216.34`, `no such name (NXDOMAIN)`.
-pub fn finding(out: &mut String, resolution: &Resolution) {
+pub fn finding(out: &mut String, resolution: &Resolution, escape: Escape) {
+    if let Some((_, lookup)) = resolution.library.as_deref() {
+        if let Some(error) = lookup.error {
+            return failure(out, error);
+        }
+        if let (true, Some(name)) = (lookup.reverse, &lookup.name) {
+            return escape.bare(out, &name.bytes);
+        }
+        if let (Upshot::Found, true) = (resolution.upshot, resolution.addresses.is_empty()) {
+            return out.push_str("answered");
+        }
+    }
     let addresses = &resolution.addresses;
     let words = match resolution.upshot {
         Upshot::Found | Upshot::Cut if !addresses.is_empty() => {
@@ -62,10 +73,56 @@ pub fn finding(out: &mut String, resolution: &Resolution) {
     out.push_str(words);
 }
 
+/// `EAI_NONAME (no such name)`.
+fn failure(out: &mut String, error: &str) {
+    let words = FAILURES.iter().find(|(known, _)| *known == error);
+    out.push_str(error);
+    if let Some((_, words)) = words {
+        out.push_str(" (");
+        out.push_str(words);
+        out.push(')');
+    }
+}
+
+/// How a resolver's functions fail (getaddrinfo(3), gethostbyname(3)), in words.
+const FAILURES: &[(&str, &str)] = &[
+    ("EAI_BADFLAGS", "flags that make no sense"),
+    ("EAI_NONAME", "no such name"),
+    ("EAI_AGAIN", "nobody answered; it may work later"),
+    ("EAI_FAIL", "the name server refuses for good"),
+    ("EAI_NODATA", "the name has no address"),
+    ("EAI_FAMILY", "no such family of addresses"),
+    ("EAI_SOCKTYPE", "no such kind of socket"),
+    ("EAI_SERVICE", "no such service for this kind of socket"),
+    ("EAI_ADDRFAMILY", "the name has no address of this family"),
+    ("EAI_MEMORY", "no memory"),
+    ("EAI_SYSTEM", "a system call failed"),
+    ("EAI_OVERFLOW", "the place for the answer is too small"),
+    ("HOST_NOT_FOUND", "no such name"),
+    ("TRY_AGAIN", "nobody answered; it may work later"),
+    ("NO_RECOVERY", "the name server refuses for good"),
+    ("NO_DATA", "the name has no address"),
+];
+
 /// `asked 10.0.0.2 by UDP, then by TCP`, `asked 10.0.0.2 twice, 10.0.0.3 by UDP`, and the longer names that were tried.
 pub fn asked(out: &mut String, resolution: &Resolution, escape: Escape) {
-    out.push_str("asked ");
     let servers = &resolution.servers;
+    if servers.is_empty() {
+        // Files (hosts(5)) and caches are read without a call that we would see.
+        if !resolution.failed() {
+            out.push_str("known here: no server was asked");
+        }
+        return;
+    }
+    if let Some((_, lookup)) = resolution.library.as_deref()
+        && let Some(canonical) = lookup.canonical.as_ref()
+        && Some(canonical) != lookup.name.as_ref()
+    {
+        out.push_str("it is ");
+        escape.bare(out, &canonical.bytes);
+        out.push_str("; ");
+    }
+    out.push_str("asked ");
     for (at, server) in servers.iter().enumerate() {
         let again = at > 0 && servers[at - 1].address == server.address;
         out.push_str(match at {

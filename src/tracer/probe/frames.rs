@@ -1,6 +1,7 @@
 //! The functions that a thread is in: each is known again by where it returns to, and by the stack pointer at that moment.
 
 use crate::library::{Does, Invocation};
+use crate::syscall::Snapshot;
 use crate::tracer::event::Nanos;
 
 /// How many a thread can be in.
@@ -11,7 +12,7 @@ const MOST: usize = 64;
 const ONE_STACK: u64 = 16 << 10;
 
 /// A function that has begun.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Frame {
     /// Where it returns to.
     pub back: u64,
@@ -21,6 +22,8 @@ pub struct Frame {
     pub start: Nanos,
     /// What it was called with.
     pub invocation: Invocation,
+    /// What that was decoded from.
+    pub before: Snapshot,
 }
 
 /// All of a thread.

@@ -15,6 +15,9 @@ const PT_DYNAMIC: u32 = 2;
 const PT_PHDR: u32 = 6;
 const DT_DEBUG: u64 = 21;
 
+/// How variables that the linker heeds begin, behind the end of the one before.
+const LINKER_VARIABLE: &[u8] = b"\0LD_";
+
 /// The size of a program header, and of an entry of the dynamic section.
 const PROGRAM_HEADER: usize = 56;
 const DYNAMIC_ENTRY: usize = 16;
@@ -38,6 +41,15 @@ pub struct Start {
     pub linker: u64,
     /// Where the kernel's own object is (vdso(7)), 0 without one.
     pub vdso: u64,
+    /// Whether variables may change which objects the linker takes (LD_*, ld.so(8)), as far as we have looked.
+    pub swayed: bool,
+}
+
+impl Start {
+    /// Where the program's file is mapped from its beginning: its program headers follow the first one.
+    pub fn header(&self) -> u64 {
+        self.headers & !0xfff
+    }
 }
 
 /// A loaded object.
@@ -100,6 +112,9 @@ pub fn start(memory: &dyn Memory, stack: u64) -> Option<Start> {
             }
         }
         let Some(vector) = vector else { continue };
+        let strings = all.iter().flat_map(|word| word.to_ne_bytes());
+        let strings: Vec<u8> = strings.collect();
+        let swayed = strings.windows(LINKER_VARIABLE.len()).any(|it| it == LINKER_VARIABLE);
         let pairs = all.get(vector..).unwrap_or_default().chunks_exact(2);
         if !pairs.clone().any(|pair| pair[0] == 0) {
             continue;
@@ -114,6 +129,7 @@ pub fn start(memory: &dyn Memory, stack: u64) -> Option<Start> {
             header_count: value(AT_PHNUM)?,
             linker: value(AT_BASE).unwrap_or(0),
             vdso: value(AT_SYSINFO_EHDR).unwrap_or(0),
+            swayed,
         });
     }
     None
@@ -240,6 +256,7 @@ mod tests {
             header_count: value(AT_PHNUM),
             linker: value(AT_BASE),
             vdso: value(AT_SYSINFO_EHDR),
+            swayed: false,
         };
         let program = program(&memory, &start).expect("a program");
         let address = rendezvous_address(&memory, program).expect("a rendezvous");

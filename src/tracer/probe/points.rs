@@ -85,9 +85,9 @@ impl Points {
         self.points.is_empty() && self.entry.is_none()
     }
 
-    /// All of them, with their addresses.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &Point)> {
-        self.points.iter().map(|(site, point)| (*site, point))
+    /// Whether none stands anywhere but at the program's beginning.
+    pub fn has_none(&self) -> bool {
+        self.points.is_empty()
     }
 
     /// Puts back, in a copy of memory that begins at `start`, what breakpoints stand in the place of.

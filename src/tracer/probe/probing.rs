@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use super::displaced::{self, Displaced, LONGEST, displace, needs_no_slot};
 use super::frames::{Frame, Frames};
-use super::objects::{self, Object, Start, word};
+use super::objects::{self, Object, word};
 use super::points::{INT3, Point, Points, Purpose};
 use super::slots::Slots;
 use super::symbols::{self, Symbols};
-use crate::library::{self, Family, Function, Invocation, Said};
-use crate::syscall::Memory;
+use crate::library::{self, Family, Function, Said};
+use crate::syscall::{Memory, Noting, Snapshot};
 use crate::tracer::abi::{self, Registers};
 use crate::tracer::engine::Engine;
 use crate::tracer::event::{Event, LibraryEvent, Phase};
@@ -74,7 +74,12 @@ impl Engine {
         let Some(start) = objects::start(&memory, registers.rsp) else {
             return;
         };
-        let program = self.known_program(tid, &memory, &start);
+        let header = memory.bytes(start.header(), KNOWN_BY);
+        // The linker gives a program the same objects again, unless it is told otherwise.
+        if self.plain.contains(&header[..]) && !start.swayed {
+            return;
+        }
+        let program = self.known_program(tid, &header);
         let functions = &program.functions;
         if start.linker == 0 && !functions.iter().any(|(_, it)| probed.wants(it.family)) {
             return;
@@ -154,6 +159,12 @@ impl Engine {
         let Some(stopped) = self.look_at_objects(stopped, &registers)? else {
             return Ok(());
         };
+        let points = self.points(tid);
+        let start = points.filter(|it| it.has_none()).and_then(|it| it.start);
+        if let Some(start) = start.filter(|it| !it.swayed) {
+            let header = TraceeMemory::of(tid).bytes(start.header(), KNOWN_BY).into_owned();
+            self.plain.insert(header.into());
+        }
         if let Some(points) = self.points_mut(tid)
             && let (Some(start), Some(original)) = (points.start, points.entry.take())
         {
@@ -188,7 +199,9 @@ impl Engine {
         let tid = stopped.tid();
         let memory = TraceeMemory::of(tid);
         let limit = self.config.limits.data;
-        let invocation = library::enter(function, arguments(&registers), &memory, limit);
+        let noting = Noting::new(&memory);
+        let invocation = library::enter(function, arguments(&registers), &noting, limit);
+        let before = noting.into_snapshot();
         let aside = function.does.says_all_at_entry();
         let back = word(&memory, registers.rsp).filter(|_| !aside);
         if let Some(back) = back {
@@ -205,29 +218,33 @@ impl Engine {
         let mut events = Vec::new();
         if let Some(thread) = self.tracees.threads.get_mut(&tid) {
             let pid = thread.pid;
-            let event = |start, phase, invocation| LibraryEvent {
+            let event = |start, phase, invocation, before| LibraryEvent {
                 pid,
                 tid,
                 start,
                 time: now,
                 phase,
                 invocation,
+                limit,
+                before,
+                memory: Snapshot::default(),
             };
             if aside {
                 let wanted = invocation.said != Said::Nothing
                     && (function.does != library::Does::Certificate
                         || thread.frames.is_in_handshake());
-                events.extend(wanted.then(|| event(now, Phase::Aside, invocation)));
+                events.extend(wanted.then(|| event(now, Phase::Aside, invocation, before)));
             } else if let Some(back) = back {
                 let frame = Frame {
                     back,
                     stack: registers.rsp.wrapping_add(8),
                     start: now,
                     invocation,
+                    before: before.clone(),
                 };
-                let begun = event(now, Phase::Begins, frame.invocation.clone());
+                let begun = event(now, Phase::Begins, frame.invocation.clone(), before);
                 for dead in thread.frames.push(frame) {
-                    events.push(event(dead.start, Phase::Lost, dead.invocation));
+                    events.push(event(dead.start, Phase::Lost, dead.invocation, dead.before));
                 }
                 events.push(begun);
             }
@@ -250,26 +267,26 @@ impl Engine {
         let memory = TraceeMemory::of(tid);
         let (now, limit) = (self.now(), self.config.limits.data);
         let pid = self.tracees.threads.get(&tid).map_or(tid, |it| it.pid);
-        let event = |start, phase, invocation: Invocation| LibraryEvent {
+        let event = |frame: Frame, phase, memory| LibraryEvent {
             pid,
             tid,
-            start,
+            start: frame.start,
             time: now,
             phase,
-            invocation,
+            invocation: frame.invocation,
+            limit,
+            before: frame.before,
+            memory,
         };
         let mut events: Vec<LibraryEvent> = died
             .into_iter()
-            .map(|it| event(it.start, Phase::Lost, it.invocation))
+            .map(|it| event(it, Phase::Lost, Snapshot::default()))
             .collect();
         for mut frame in frame {
-            library::leave(
-                &mut frame.invocation,
-                registers.rax as i64,
-                &memory,
-                limit,
-            );
-            events.push(event(frame.start, Phase::Ends, frame.invocation));
+            let noting = Noting::new(&memory);
+            let value = registers.rax as i64;
+            library::leave(&mut frame.invocation, value, &noting, limit);
+            events.push(event(frame, Phase::Ends, noting.into_snapshot()));
         }
         self.pass(&stopped, registers, site)?;
         self.tell_library(stopped, events);
@@ -418,7 +435,9 @@ impl Engine {
             let loaded = objects::objects(&memory, rendezvous.first);
             self.forget_unloaded(tid, &loaded);
             for object in loaded {
-                self.know_object(tid, &memory, object, &start);
+                let is_program = object == program;
+                let header = if is_program { start.header() } else { object.base };
+                self.know_object(tid, &memory, object, header);
             }
         }
         let base = program.map_or(0, |it| it.base);
@@ -567,16 +586,11 @@ impl Engine {
         Some(vdso + self.vdso_call?)
     }
 
-    /// Learns what is in an object that has not been looked at.
-    fn know_object(&mut self, tid: i32, memory: &TraceeMemory, object: Object, start: &Start) {
+    /// Learns what is in an object whose file begins at `header`, if it has not been looked at.
+    fn know_object(&mut self, tid: i32, memory: &TraceeMemory, object: Object, header: u64) {
         if self.points(tid).is_none_or(|it| it.objects.contains_key(&object)) {
             return;
         }
-        let is_program = objects::program(memory, start) == Some(object);
-        let header = match is_program {
-            true => start.headers & !0xfff,
-            false => object.base,
-        };
         let symbols = match self.known(memory, header) {
             Ok(symbols) => symbols,
             Err(key) => {
@@ -605,15 +619,9 @@ impl Engine {
     }
 
     /// What a program's file says of its own functions.
-    fn known_program(
-        &mut self,
-        tid: i32,
-        memory: &TraceeMemory,
-        start: &Start,
-    ) -> Arc<Symbols> {
-        let mut key: Vec<u8> = memory.bytes(start.headers & !0xfff, KNOWN_BY).into();
+    fn known_program(&mut self, tid: i32, header: &[u8]) -> Arc<Symbols> {
         // What its table says is kept apart from what it says when it is loaded.
-        key.push(0);
+        let key = [header, &[0]].concat();
         if let Some(known) = self.files.get(&key[..]) {
             return Arc::clone(known);
         }

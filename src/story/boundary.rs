@@ -1,0 +1,358 @@
+//! What a program asks of the library that stands between it and the stack: names of the resolver, and TLS sessions that carry its words.
+
+use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
+
+use super::bytes::Direction;
+use super::resolution::Upshot;
+use super::{Importance, Name, Resolution, Stage, Story, Told, What};
+use crate::library::{Fact, Function, Invocation, Lookup, Said, Tls};
+use crate::syscall::{Data, Role};
+use crate::tracer::event::{CallEvent, LibraryEvent, Nanos, Phase, SocketId};
+
+use super::names::ip;
+
+/// How many sessions of all processes are remembered.
+const SESSIONS: usize = 4096;
+
+/// Clear text that a TLS library took from its program, or gave to it.
+#[derive(Clone, Debug)]
+pub struct Clear {
+    /// The function by which it went.
+    pub function: &'static Function,
+    /// What that returned.
+    pub value: i64,
+    /// The process.
+    pub pid: i32,
+    /// The thread.
+    pub tid: i32,
+    /// When the function began.
+    pub start: Nanos,
+    /// When it returned.
+    pub end: Nanos,
+    /// Which way it went.
+    pub way: Direction,
+    /// The text.
+    pub data: Data,
+    /// Whether the conversation was found by what came before and after, not by a call that was made for it.
+    pub inferred: bool,
+}
+
+/// A TLS session: an object of the library's in a process's memory.
+#[derive(Debug, Default)]
+struct Session {
+    socket: Option<SocketId>,
+    inferred: bool,
+}
+
+/// A function that a thread is in.
+#[derive(Debug)]
+struct Open {
+    start: Nanos,
+    function: &'static Function,
+    /// The session that it works on.
+    session: Option<u64>,
+    /// Whether it asks the resolver.
+    looks_up: bool,
+}
+
+/// All that is known of it.
+#[derive(Debug, Default)]
+pub struct Boundary {
+    open: FxHashMap<i32, Vec<Open>>,
+    sessions: FxHashMap<(i32, u64), Session>,
+    /// The TLS conversation from which each thread has got bytes last.
+    latest: FxHashMap<i32, SocketId>,
+    /// Which sockets have a session.
+    taken: FxHashMap<SocketId, (i32, u64)>,
+}
+
+impl Boundary {
+    /// Whether the thread asks the resolver: the calls that it makes are the resolver's.
+    pub fn looks_up(&self, tid: i32) -> bool {
+        let open = self.open.get(&tid);
+        open.is_some_and(|open| open.iter().any(|it| it.looks_up))
+    }
+
+    /// Whether what a conversation carries is known in clear.
+    pub fn has_session(&self, socket: SocketId) -> bool {
+        self.taken.contains_key(&socket)
+    }
+
+    /// A thread is gone.
+    pub fn forget_thread(&mut self, tid: i32) {
+        self.open.remove(&tid);
+        self.latest.remove(&tid);
+    }
+
+    /// A process is gone, or has become another program.
+    pub fn forget_process(&mut self, pid: i32) {
+        self.sessions.retain(|(of, _), _| *of != pid);
+        self.taken.retain(|_, (of, _)| *of != pid);
+    }
+
+    /// A socket is gone.
+    pub fn forget_socket(&mut self, socket: SocketId) {
+        if let Some(key) = self.taken.remove(&socket)
+            && let Some(session) = self.sessions.get_mut(&key)
+        {
+            session.socket = None;
+        }
+    }
+
+    /// A call has moved bytes of a socket: the session that its thread works on uses that one.
+    fn see(&mut self, event: &CallEvent, socket: SocketId, tls: bool) {
+        let tid = event.tid;
+        let open = self.open.get(&tid).and_then(|open| open.last());
+        match open.and_then(|open| open.session) {
+            Some(session) => self.attach((event.pid, session), socket, false),
+            None if tls && event.call.row.role == Role::Receive => {
+                self.latest.insert(tid, socket);
+            }
+            None => {}
+        }
+    }
+
+    fn attach(&mut self, key: (i32, u64), socket: SocketId, inferred: bool) {
+        let Some(session) = self.sessions.get_mut(&key) else {
+            return;
+        };
+        if session.socket == Some(socket) && (session.inferred == inferred || inferred) {
+            return;
+        }
+        (session.socket, session.inferred) = (Some(socket), inferred);
+        self.taken.insert(socket, key);
+    }
+}
+
+impl Story {
+    /// Takes what a function of a library said.
+    pub(super) fn library(&mut self, event: LibraryEvent, said: &mut Vec<Told>) {
+        let tid = event.tid;
+        let function = event.invocation.function;
+        match event.phase {
+            Phase::Begins => self.function_begins(&event),
+            Phase::Ends | Phase::Lost => {
+                let open = self.boundary.open.entry(tid).or_default();
+                let at = open
+                    .iter()
+                    .rposition(|it| it.start == event.start && it.function == function);
+                if let Some(at) = at {
+                    open.remove(at);
+                }
+                let nested = open.iter().any(|it| {
+                    it.function.family == function.family && it.looks_up
+                        || it.session.is_some() && it.function.family.is_tls()
+                });
+                if open.is_empty() {
+                    self.boundary.open.remove(&tid);
+                }
+                if event.phase == Phase::Ends && !nested {
+                    self.function_ends(event, said);
+                } else if event.phase == Phase::Ends
+                    && let Said::Tls(tls) = &event.invocation.said
+                {
+                    self.learn_fact(event.pid, tls);
+                }
+            }
+            Phase::Aside => {
+                if let Said::Tls(tls) = &event.invocation.said {
+                    self.learn_fact(event.pid, tls);
+                }
+            }
+        }
+    }
+
+    fn function_begins(&mut self, event: &LibraryEvent) {
+        let (session, looks_up) = match &event.invocation.said {
+            Said::Tls(tls) => (Some(tls.session).filter(|it| *it != 0), false),
+            Said::Lookup(_) => (None, true),
+            Said::Nothing => (None, false),
+        };
+        if let Some(session) = session {
+            let key = (event.pid, session);
+            if self.boundary.sessions.len() < SESSIONS {
+                self.boundary.sessions.entry(key).or_default();
+            }
+            self.infer(event.pid, event.tid, session);
+        }
+        self.boundary.open.entry(event.tid).or_default().push(Open {
+            start: event.start,
+            function: event.invocation.function,
+            session,
+            looks_up,
+        });
+    }
+
+    /// Programs that move the bytes themselves feed a session right after they have received something.
+    fn infer(&mut self, pid: i32, tid: i32, session: u64) {
+        let key = (pid, session);
+        let boundary = &self.boundary;
+        let known = boundary.sessions.get(&key).is_none_or(|it| it.socket.is_some());
+        if let Some(latest) = boundary.latest.get(&tid).copied()
+            && !known
+            && !boundary.taken.contains_key(&latest)
+            && self.conversations.get(latest).is_some()
+        {
+            self.boundary.attach(key, latest, true);
+        }
+    }
+
+    fn function_ends(&mut self, event: LibraryEvent, said: &mut Vec<Told>) {
+        match &event.invocation.said {
+            Said::Lookup(lookup) => {
+                let lookup = lookup.clone();
+                self.looked_up(event, *lookup, said);
+            }
+            Said::Tls(tls) => {
+                let tls = tls.clone();
+                self.learn_fact(event.pid, &tls);
+                self.clear_text(&event, *tls, said);
+            }
+            Said::Nothing => {}
+        }
+    }
+
+    fn learn_fact(&mut self, pid: i32, tls: &Tls) {
+        if let Some(Fact::Freed) = tls.fact {
+            let key = (pid, tls.session);
+            if let Some(session) = self.boundary.sessions.remove(&key)
+                && let Some(socket) = session.socket
+            {
+                self.boundary.taken.remove(&socket);
+            }
+            self.talks.end_session(key);
+        }
+    }
+
+    /// The program has given clear text to its library, or got some.
+    fn clear_text(&mut self, event: &LibraryEvent, tls: Tls, said: &mut Vec<Told>) {
+        let way = match (tls.does.writes(), tls.does.reads()) {
+            (true, _) => Direction::Out,
+            (_, true) => Direction::In,
+            _ => return,
+        };
+        let Some(mut data) = tls.text else { return };
+        let (pid, tid) = (event.pid, event.tid);
+        // It has come by what was received just before.
+        self.infer(pid, tid, tls.session);
+        let key = (pid, tls.session);
+        let session = self.boundary.sessions.get(&key);
+        let (socket, inferred) = session.map_or((None, false), |it| (it.socket, it.inferred));
+        let conversation = socket.and_then(|id| self.conversations.get_mut(id));
+        let words = self.talks.hear_clear(
+            key,
+            conversation,
+            way,
+            &mut data,
+            event.time,
+            self.options.hearing,
+        );
+        let clear = Clear {
+            function: event.invocation.function,
+            value: event.invocation.value.unwrap_or(0),
+            pid,
+            tid,
+            start: event.start,
+            end: event.time,
+            way,
+            data,
+            inferred,
+        };
+        let who = self.processes.who(pid, tid);
+        let conversation = socket.and_then(|id| self.conversations.get(id)).cloned();
+        said.push(Told {
+            stage: Some(match way {
+                Direction::Out => Stage::Send,
+                Direction::In => Stage::Receive,
+            }),
+            after: words.after,
+            messages: words.messages,
+            more: words.more,
+            conversation,
+            ..Told::new(What::Clear(Box::new(clear)), Some(who), event.start)
+        });
+    }
+
+    /// The resolver has answered its program.
+    fn looked_up(&mut self, event: LibraryEvent, lookup: Lookup, said: &mut Vec<Told>) {
+        let (pid, tid) = (event.pid, event.tid);
+        let mut heard = self.apart.resolutions.take(|it| it.tid == tid);
+        let mut resolution = match heard.is_empty() {
+            false => heard.remove(0),
+            true => Resolution::by_library(pid, tid, event.start),
+        };
+        for other in heard {
+            resolution.absorb(other);
+        }
+        let name = lookup.name.as_ref();
+        let text = name.map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
+        let addresses: Vec<IpAddr> = lookup.addresses.iter().filter_map(ip).collect();
+        let text = text.unwrap_or_default();
+        // An address in place of a name needs no resolver.
+        let literal = |text: &str| text.parse::<IpAddr>().is_ok();
+        let plain = text.is_empty() || literal(text.trim_end_matches('.'));
+        if !plain && lookup.error.is_none() {
+            let name = Name {
+                text: text.as_str().into(),
+                source: resolution.source(),
+            };
+            for address in &addresses {
+                self.names.learn(pid, address.to_canonical(), name.clone());
+            }
+        }
+        if !text.is_empty() {
+            resolution.name = text;
+        }
+        if lookup.error.is_none() && !addresses.is_empty() {
+            (resolution.addresses, resolution.upshot) = (addresses, Upshot::Found);
+        } else if lookup.error.is_some() && resolution.upshot == Upshot::Found {
+            resolution.upshot = Upshot::Nothing;
+        } else if lookup.error.is_none() && resolution.upshot == Upshot::NoAnswer {
+            resolution.upshot = Upshot::Found;
+        }
+        (resolution.start, resolution.end) = (event.start, event.time);
+        let failed = lookup.error.is_some();
+        resolution.library = Some(Box::new((event.invocation, lookup)));
+        if !self.options.sets_apart() && plain {
+            return;
+        }
+        let mut told = self.resolved(resolution);
+        told.folds = plain && !failed && !self.options.verbose;
+        if failed {
+            told.importance = Importance::Error;
+        }
+        said.push(told);
+    }
+
+    /// Whether a call moves what is told in clear: it folds.
+    pub(super) fn is_ciphertext(
+        &self,
+        event: &CallEvent,
+        subject: Option<SocketId>,
+        says_nothing: bool,
+    ) -> bool {
+        !self.options.verbose
+            && says_nothing
+            && matches!(event.call.row.role, Role::Send | Role::Receive)
+            && event.call.outcome.value().is_some_and(|it| it > 0)
+            && !self.options.named.contains(event.call.raw.number)
+            && subject.is_some_and(|id| self.boundary.has_session(id))
+    }
+
+    /// Takes a call as what a library's function may have made.
+    pub(super) fn see_at_boundary(&mut self, event: &CallEvent, subject: Option<SocketId>) {
+        let moves = matches!(event.call.row.role, Role::Send | Role::Receive);
+        if let Some(id) = subject.filter(|_| moves)
+            && let Some(conversation) = self.conversations.get(id)
+        {
+            let moved = event.call.outcome.value().is_some_and(|it| it > 0);
+            let tls = moved && conversation.layers.names().next() == Some("TLS");
+            self.boundary.see(event, id, tls);
+        }
+    }
+}
+
+/// What the invocation of a lookup was, where it is known.
+pub type Answered = (Invocation, Lookup);
