@@ -23,7 +23,7 @@ _sockstrace() {
 
     case "${cmd}" in
         sockstrace)
-            opts="-e -v -z -Z -q -c -C -S -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --summary-sort-by --string-limit --strings-in-hex --hex --color --kernel --overview --no-overview --findings --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --json --json-types --record --full-data --no-data --show-secrets --rotate --label --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --replay --help --version"
+            opts="-e -v -z -Z -q -c -C -S -s -x -t -r -T -o -A -f -E -u -d -h -V --no-abbrev --all-descriptors --successful-only --failed-only --summary-only --summary --summary-sort-by --string-limit --strings-in-hex --hex --color --kernel --library --no-tls --overview --no-overview --findings --always-show-pid --absolute-timestamps --relative-timestamps --syscall-times --output --output-append-mode --output-separately --json --json-types --record --full-data --no-data --show-secrets --rotate --label --follow-forks --no-follow --env --user --no-wait --no-io-uring --engine --debug-engine --demo --replay --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -59,6 +59,10 @@ _sockstrace() {
                     ;;
                 --kernel)
                     COMPREPLY=($(compgen -W "ends calls never" -- "${cur}"))
+                    return 0
+                    ;;
+                --library)
+                    COMPREPLY=($(compgen -W "calls never" -- "${cur}"))
                     return 0
                     ;;
                 --overview)
@@ -127,7 +131,7 @@ _sockstrace() {
                     return 0
                     ;;
                 --json-types)
-                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting kernel conversation name finding exit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting kernel clear conversation name finding exit" -- "${cur}"))
                     return 0
                     ;;
                 --record)

@@ -15,6 +15,8 @@ never\t'Never'"
 complete -c sockstrace -l kernel -d 'Show below each call what the kernel says of its socket: TCP\'s state, queues, round-trip time, what was sent again' -r -f -a "ends\t'Where a connection begins and ends'
 calls\t'After every call'
 never\t'Never'"
+complete -c sockstrace -l library -d 'Show the C library\'s socket functions around the calls that they make, and the time in between' -r -f -a "calls\t'The C library\'s socket functions too'
+never\t'None: no breakpoint is set'"
 complete -c sockstrace -l overview -d 'Sum up at the end whom the program talked to, and where the time went; =only: show nothing else' -r -f -a "only\t''
 also\t''"
 complete -c sockstrace -l findings -d 'Say what a person should look at: error, all or none' -r -f -a "error\t'Errors'
@@ -32,6 +34,7 @@ notice\t''
 connected\t''
 still-waiting\t''
 kernel\t''
+clear\t''
 conversation\t''
 name\t''
 finding\t''
@@ -56,6 +59,7 @@ complete -c sockstrace -s c -l summary-only -d 'Show a table of calls, errors, t
 complete -c sockstrace -s C -l summary -d 'Show the trace, and then that table'
 complete -c sockstrace -s x -d 'Write strings in hex where they hold more than ASCII text; -xx: all strings'
 complete -c sockstrace -l hex -d 'Dump all data in full, in hex and as text, below its call'
+complete -c sockstrace -l no-tls -d 'Leave TLS libraries alone: what passes by TLS stays closed'
 complete -c sockstrace -l no-overview -d 'Sum up nothing at the end, on a terminal either'
 complete -c sockstrace -l always-show-pid -d 'Say which process made the call even while there is only one'
 complete -c sockstrace -s t -d 'Begin lines with the time of day; -tt: with microseconds; -ttt: seconds since 1970'

@@ -81,6 +81,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             Item::Waiting(mut calling) => {
                 narrator.event(Event::Waiting(calling.tell(None, &telling)));
             }
+            Item::Library(event, messages, more) => {
+                narrator.recall(messages, more);
+                narrator.event(Event::Library(event));
+            }
             Item::Event(event) => {
                 narrator.event(event);
             }

@@ -226,7 +226,11 @@ fn config(options: &Options) -> Config {
             cli::Kernel::Calls => Asking::Calls,
             cli::Kernel::Never => Asking::Never,
         },
-        probed: if std::env::var_os("NOP").is_some() { Probed::default() } else { Probed { resolver: true, tls: true, sockets: false } },
+        probed: Probed {
+            resolver: options.library != cli::Library::Never,
+            tls: options.library != cli::Library::Never && !options.no_tls,
+            sockets: options.library == cli::Library::Calls,
+        },
         debug: options.debug_engine,
     }
 }

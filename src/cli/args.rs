@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Args, Command, Parser, ValueHint, value_parser};
 
 use super::help;
-use super::options::{Engine, Findings, Kernel, Precision, SortBy, Stamp, Strings, When};
+use super::options::{Engine, Findings, Kernel, Library, Precision, SortBy, Stamp, Strings, When};
 use super::qualify::QUALIFIERS;
 use super::strace;
 
@@ -150,6 +150,18 @@ pub(super) struct How {
     #[arg(hide_possible_values = true)]
     pub kernel: Option<Kernel>,
 
+    /// Show the C library's socket functions around the calls that they make, and the time in between
+    ///
+    /// What a program asks of the resolver (getaddrinfo) is shown in any case, and so is what it says by a TLS library, in clear: by
+    /// breakpoints in the libraries that it loads. With =never there are none.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, value_enum, default_missing_value = "calls")]
+    #[arg(hide_possible_values = true)]
+    pub library: Option<Library>,
+
+    /// Leave TLS libraries alone: what passes by TLS stays closed
+    #[arg(long)]
+    pub no_tls: bool,
+
     /// Sum up at the end whom the program talked to, and where the time went; =only: show nothing else
     ///
     /// On a terminal that is done without being asked for, unless only some calls are shown.
@@ -286,7 +298,7 @@ pub(super) struct Destination {
 }
 
 /// The types of lines that `--json-types` knows.
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 13] = [
     "call",
     "waiting",
     "process",
@@ -294,6 +306,8 @@ const TYPES: [&str; 11] = [
     "connected",
     "still-waiting",
     "kernel",
+    "library",
+    "clear",
     "conversation",
     "name",
     "finding",

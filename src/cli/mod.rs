@@ -15,7 +15,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Findings, Json, Kernel, Message, Options, Overview, Precision, SortBy,
+    Destination, Engine, Findings, Json, Kernel, Library, Message, Options, Overview, Precision, SortBy,
     Stamp, Status, Strings, Summary, Target, When,
 };
 pub use refusal::Refusal;
@@ -299,6 +299,8 @@ fn resolve(arguments: Arguments, matches: &ArgMatches) -> Result<Options, Refusa
         overview,
         findings: how.findings,
         kernel: how.kernel.unwrap_or_default(),
+        library: how.library.unwrap_or_default(),
+        no_tls: how.no_tls,
         summary_sort: what.summary_sort_by,
         color: how.color,
         no_io_uring: program.no_io_uring,

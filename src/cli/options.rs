@@ -82,6 +82,10 @@ pub struct Options {
     pub summary: Summary,
     /// `--kernel`: when the kernel is asked for its own view of a socket.
     pub kernel: Kernel,
+    /// `--library`: which functions of libraries are shown.
+    pub library: Library,
+    /// `--no-tls`: whether TLS libraries are left alone.
+    pub no_tls: bool,
     /// `--findings`: which findings are told.
     pub findings: Option<Findings>,
     /// `--overview`, `--no-overview`: whether the end sums up what was talked about.
@@ -214,6 +218,19 @@ pub enum Overview {
     /// And no line of the trace before it.
     Only,
     /// Never.
+    Never,
+}
+
+/// `--library`: which functions of libraries are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Library {
+    /// The resolver's, and TLS libraries'.
+    #[default]
+    #[value(skip)]
+    Names,
+    /// The C library's socket functions too.
+    Calls,
+    /// None: no breakpoint is set.
     Never,
 }
 

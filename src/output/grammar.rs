@@ -115,7 +115,7 @@ impl Grammar<'_> {
     pub fn clear(&self, out: &mut String, clear: &Clear) {
         self.left.set(self.data);
         out.push_str("TLS  ");
-        out.push_str(clear.function.name);
+        out.push_str(clear.event.invocation.function.name);
         out.push('(');
         self.string(out, &clear.data, self.data, self.cap);
         out.push_str(", ");

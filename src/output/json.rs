@@ -11,13 +11,13 @@ use super::Output;
 use super::settings::Ends;
 use crate::record::{
     Address, Bytes, CallLine, ClearLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
-    KernelMomentLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd,
+    KernelMomentLine, LibraryLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd,
     Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
 use crate::story::{Finding, Meaning, Told, What};
 use crate::syscall::{Outcome, errno};
-use crate::tracer::event::{CallEvent, Change, Nanos};
+use crate::tracer::event::{CallEvent, Change, LibraryEvent, Nanos};
 use lines::{clear_line, conversation_line, name_line};
 use values::{arguments, importance, meaning, payload_of};
 
@@ -160,6 +160,16 @@ impl<W: Rolls> JsonLines<W> {
         self.write(kind, |run| tag(Box::new(CallLine { run, ..line })), run)
     }
 
+    fn library(&mut self, event: &LibraryEvent, told: &Told, run: &str) -> io::Result<()> {
+        let line = LibraryLine {
+            messages: told.messages.iter().map(MessageLine::of).collect(),
+            messages_more: Some(told.more).filter(|more| *more > 0),
+            ..LibraryLine::from(event)
+        };
+        let line = |run| Line::Library(Box::new(LibraryLine { run, ..line }));
+        self.write("library", line, run)
+    }
+
     fn moment(&mut self, told: &Told, kind: &str, errno: Option<i32>, run: &str) -> io::Result<()> {
         let peer = told.conversation.as_ref().and_then(|it| it.peer.as_ref());
         let waited = match &told.meaning {
@@ -249,13 +259,18 @@ impl<W: Rolls> JsonLines<W> {
                     self.write("notice", line, run)?;
                 }
             }
+            What::Function(event) => self.library(event, told, run)?,
             What::Clear(clear) => {
+                self.library(&clear.event, told, run)?;
                 let bytes = payload_of(&[&clear.data], self.settings.data);
                 let line = clear_line(told, clear, &bytes);
                 let line = |run| Line::Clear(Box::new(ClearLine { run, ..line }));
                 self.write("clear", line, run)?;
             }
             What::Resolved(resolution) => {
+                if let Some((event, _)) = resolution.library.as_deref() {
+                    self.library(event, told, run)?;
+                }
                 let line = name_line(told, resolution);
                 let line = |run| Line::Name(Box::new(NameLine { run, ..line }));
                 self.write("name", line, run)?;

@@ -260,7 +260,7 @@ impl<W: Write> Text<W> {
             });
             text.add_unbroken(Paint::Plain, |out| {
                 out.push_str("= ");
-                signed(out, clear.value);
+                signed(out, clear.event.invocation.value.unwrap_or(0));
             });
         };
         self.line(out, told, told.time, &text, None, told.took);
@@ -289,7 +289,8 @@ impl<W: Write> Text<W> {
         let text = |cap: Option<usize>, spans: &mut Spans| {
             spans.add(Paint::Plain, |out| {
                 match resolution.library.as_deref() {
-                    Some((invocation, _)) => {
+                    Some((event, _)) => {
+                        let invocation = &event.invocation;
                         let function = invocation.function.name;
                         Grammar { cap, ..grammar }.invocation(out, function, &invocation.args);
                     }
@@ -518,7 +519,7 @@ impl<W: Write> Text<W> {
             }
             What::Clear(clear) => self.clear(out, told, clear),
             What::Resolved(resolution) => self.resolved(out, told, resolution),
-            What::Found(_) | What::AllFound(_) => {}
+            What::Function(_) | What::Found(_) | What::AllFound(_) => {}
             What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}
             What::Runs(whom) => {
                 let mut text = String::from("runs ");

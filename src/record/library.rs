@@ -12,6 +12,9 @@ use crate::tracer::event::{LibraryEvent, Phase};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LibraryLine<'a> {
+    /// The run that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub run: Option<&'a str>,
     /// The process (thread group).
     pub pid: i32,
     /// The thread.
@@ -39,6 +42,12 @@ pub struct LibraryLine<'a> {
     /// When it was over.
     #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
     pub memory: Vec<PieceLine<'a>>,
+    /// What was said in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<MessageLine<'a>>,
+    /// Messages that there was no room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages_more: Option<u64>,
 }
 
 /// The words of the phases.
@@ -64,6 +73,7 @@ impl<'a> From<&'a LibraryEvent> for LibraryLine<'a> {
             data: event.limit,
             before: pieces(&event.before),
             memory: pieces(&event.memory),
+            ..Self::default()
         }
     }
 }

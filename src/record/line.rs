@@ -33,7 +33,7 @@ pub enum Line<'a> {
     StillWaiting(MomentLine<'a>),
     /// The kernel knows something new of a socket between calls.
     Kernel(Box<KernelMomentLine<'a>>),
-    /// In a record: a function of a library has begun, or is over.
+    /// A function of a library has begun, or is over.
     Library(Box<LibraryLine<'a>>),
     /// Clear text went into a TLS library, or came out of it.
     Clear(Box<ClearLine<'a>>),

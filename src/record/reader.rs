@@ -14,7 +14,7 @@ use super::message::messages;
 use super::{CallLine, ProcessLine, call};
 use crate::protocol::Message;
 use crate::tracer::calling::Calling;
-use crate::tracer::event::{Event, Nanos};
+use crate::tracer::event::{Event, LibraryEvent, Nanos};
 
 /// The longest line that is read, in bytes: what a call can hold, in base64, and as much again for the rest.
 const LONGEST: u64 = call::DATA as u64 * 2;
@@ -26,6 +26,8 @@ pub enum Item {
     Call(Box<Calling>, Vec<Message>, u64),
     /// A call that has blocked.
     Waiting(Box<Calling>),
+    /// A function of a library, and in a trace what was said in it, and how much more.
+    Library(Box<LibraryEvent>, Vec<Message>, u64),
     /// Anything else that happened.
     Event(Event),
     /// The story was asked what is still waited for.
@@ -39,6 +41,7 @@ impl Item {
     pub fn time(&self) -> Option<Nanos> {
         match self {
             Self::Call(calling, ..) | Self::Waiting(calling) => Some(calling.end),
+            Self::Library(event, ..) => Some(event.time),
             Self::Event(Event::Process(event)) => Some(event.time),
             Self::Event(Event::Kernel(event)) => Some(event.time),
             Self::Event(_) => None,
@@ -138,7 +141,9 @@ impl<R: BufRead> Reader<R> {
                     let line: LibraryLine<'_> = self.parse()?;
                     self.check_number(line.pid, line.tid)?;
                     let event = line.event();
-                    event.map(|event| Item::Event(Event::Library(Box::new(event))))
+                    let more = line.messages_more.unwrap_or(0);
+                    let said = messages(line.messages);
+                    event.map(|event| Item::Library(Box::new(event), said, more))
                 }
                 "notice" => {
                     let notice = self.parse::<NoticeLine<'_>>()?.notice();

@@ -178,6 +178,7 @@ fn read(bytes: &[u8]) -> (Vec<Saw>, Option<Unreadable>) {
         all.push(match reader.next() {
             Ok(Some(Item::Call(calling, ..))) => Saw::Call(calling),
             Ok(Some(Item::Waiting(calling))) => Saw::Waiting(calling),
+            Ok(Some(Item::Library(event, ..))) => Saw::Event(Event::Library(event)),
             Ok(Some(Item::Event(event))) => Saw::Event(event),
             Ok(Some(Item::Tick(time) | Item::End(time))) => Saw::Tick(time),
             Ok(None) => return (all, None),

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::bytes::Direction;
 use super::resolution::Upshot;
 use super::{Importance, Name, Resolution, Stage, Story, Told, What};
-use crate::library::{Fact, Function, Invocation, Lookup, Said, Tls};
+use crate::library::{Fact, Function, Lookup, Said, Tls};
 use crate::syscall::{Data, Role};
 use crate::tracer::event::{CallEvent, LibraryEvent, Nanos, Phase, SocketId};
 
@@ -19,18 +19,8 @@ const SESSIONS: usize = 4096;
 /// Clear text that a TLS library took from its program, or gave to it.
 #[derive(Clone, Debug)]
 pub struct Clear {
-    /// The function by which it went.
-    pub function: &'static Function,
-    /// What that returned.
-    pub value: i64,
-    /// The process.
-    pub pid: i32,
-    /// The thread.
-    pub tid: i32,
-    /// When the function began.
-    pub start: Nanos,
-    /// When it returned.
-    pub end: Nanos,
+    /// The function by which it went, at its end.
+    pub event: LibraryEvent,
     /// Which way it went.
     pub way: Direction,
     /// The text.
@@ -132,7 +122,10 @@ impl Story {
         let tid = event.tid;
         let function = event.invocation.function;
         match event.phase {
-            Phase::Begins => self.function_begins(&event),
+            Phase::Begins => {
+                self.function_begins(&event);
+                self.aside_function(event, said);
+            }
             Phase::Ends | Phase::Lost => {
                 let open = self.boundary.open.entry(tid).or_default();
                 let at = open
@@ -149,19 +142,30 @@ impl Story {
                     self.boundary.open.remove(&tid);
                 }
                 if event.phase == Phase::Ends && !nested {
-                    self.function_ends(event, said);
-                } else if event.phase == Phase::Ends
-                    && let Said::Tls(tls) = &event.invocation.said
-                {
+                    return self.function_ends(event, said);
+                }
+                if let (Phase::Ends, Said::Tls(tls)) = (event.phase, &event.invocation.said) {
                     self.learn_fact(event.pid, tls);
                 }
+                self.aside_function(event, said);
             }
             Phase::Aside => {
                 if let Said::Tls(tls) = &event.invocation.said {
                     self.learn_fact(event.pid, tls);
                 }
+                self.aside_function(event, said);
             }
         }
+    }
+
+    /// A function of which there is nothing more to say than that it was there.
+    fn aside_function(&self, event: LibraryEvent, said: &mut Vec<Told>) {
+        let who = self.processes.who(event.pid, event.tid);
+        let time = event.time;
+        said.push(Told {
+            folds: true,
+            ..Told::new(What::Function(Box::new(event)), Some(who), time)
+        });
     }
 
     fn function_begins(&mut self, event: &LibraryEvent) {
@@ -208,9 +212,9 @@ impl Story {
             Said::Tls(tls) => {
                 let tls = tls.clone();
                 self.learn_fact(event.pid, &tls);
-                self.clear_text(&event, *tls, said);
+                self.clear_text(event, *tls, said);
             }
-            Said::Nothing => {}
+            Said::Nothing => self.aside_function(event, said),
         }
     }
 
@@ -227,13 +231,16 @@ impl Story {
     }
 
     /// The program has given clear text to its library, or got some.
-    fn clear_text(&mut self, event: &LibraryEvent, tls: Tls, said: &mut Vec<Told>) {
+    fn clear_text(&mut self, mut event: LibraryEvent, tls: Tls, said: &mut Vec<Told>) {
         let way = match (tls.does.writes(), tls.does.reads()) {
-            (true, _) => Direction::Out,
-            (_, true) => Direction::In,
-            _ => return,
+            (true, _) => Some(Direction::Out),
+            (_, true) => Some(Direction::In),
+            _ => None,
         };
-        let Some(mut data) = tls.text else { return };
+        let (Some(way), Some(mut data)) = (way, tls.text) else {
+            return self.aside_function(event, said);
+        };
+        let plain = data.bytes.clone();
         let (pid, tid) = (event.pid, event.tid);
         // It has come by what was received just before.
         self.infer(pid, tid, tls.session);
@@ -249,13 +256,15 @@ impl Story {
             event.time,
             self.options.hearing,
         );
+        if plain != data.bytes {
+            event.memory.replace(&plain, &data.bytes);
+            if let Said::Tls(tls) = &mut event.invocation.said {
+                tls.text = Some(data.clone());
+            }
+        }
+        let start = event.start;
         let clear = Clear {
-            function: event.invocation.function,
-            value: event.invocation.value.unwrap_or(0),
-            pid,
-            tid,
-            start: event.start,
-            end: event.time,
+            event,
             way,
             data,
             inferred,
@@ -271,12 +280,12 @@ impl Story {
             messages: words.messages,
             more: words.more,
             conversation,
-            ..Told::new(What::Clear(Box::new(clear)), Some(who), event.start)
+            ..Told::new(What::Clear(Box::new(clear)), Some(who), start)
         });
     }
 
     /// The resolver has answered its program.
-    fn looked_up(&mut self, event: LibraryEvent, lookup: Lookup, said: &mut Vec<Told>) {
+    fn looked_up(&mut self, event: LibraryEvent, mut lookup: Lookup, said: &mut Vec<Told>) {
         let (pid, tid) = (event.pid, event.tid);
         let mut heard = self.apart.resolutions.take(|it| it.tid == tid);
         let mut resolution = match heard.is_empty() {
@@ -303,7 +312,14 @@ impl Story {
             }
         }
         if !text.is_empty() {
-            resolution.name = text;
+            let found = std::mem::replace(&mut resolution.name, text);
+            // What was asked in its stead: with a search domain, say.
+            let other = !found.is_empty() && !found.eq_ignore_ascii_case(&resolution.name);
+            if other && lookup.error.is_none() {
+                let len = found.len() as u64;
+                let bytes = found.into_bytes();
+                lookup.canonical.get_or_insert(Data { bytes, len });
+            }
         }
         if lookup.error.is_none() && !addresses.is_empty() {
             (resolution.addresses, resolution.upshot) = (addresses, Upshot::Found);
@@ -314,10 +330,10 @@ impl Story {
         }
         (resolution.start, resolution.end) = (event.start, event.time);
         let failed = lookup.error.is_some();
-        resolution.library = Some(Box::new((event.invocation, lookup)));
         if !self.options.sets_apart() && plain {
-            return;
+            return self.aside_function(event, said);
         }
+        resolution.library = Some(Box::new((event, lookup)));
         let mut told = self.resolved(resolution);
         told.folds = plain && !failed && !self.options.verbose;
         if failed {
@@ -354,5 +370,5 @@ impl Story {
     }
 }
 
-/// What the invocation of a lookup was, where it is known.
-pub type Answered = (Invocation, Lookup);
+/// A function that asked the resolver, at its end, and what it was answered.
+pub type Answered = (LibraryEvent, Lookup);

@@ -15,7 +15,7 @@ const PARTS: usize = 64;
 const AT_ONCE: Nanos = 50_000_000;
 
 /// One name that a program wished to know, with all that it asked for it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Resolution {
     /// The process that asked.
     pub pid: i32,

@@ -228,9 +228,7 @@ impl Talks {
         now: Nanos,
         hearing: Hearing,
     ) -> Words {
-        if hearing.recalls {
-            return Words::default();
-        }
+        let recalled = mem::take(&mut self.recalled);
         let part = match conversation.as_ref().map(|it| it.part) {
             Some(Part::Connector) => Some(Side::Client),
             Some(Part::Accepted) => Some(Side::Server),
@@ -241,6 +239,17 @@ impl Talks {
             waiting: VecDeque::new(),
             early: None,
         });
+        if hearing.recalls {
+            let mut words = recalled;
+            if let Some(conversation) = conversation {
+                for message in &words.messages {
+                    conversation.clear.add(message.protocol);
+                    conversation.layers.add(message.protocol);
+                }
+            }
+            words.after = heard.pair(&words.messages, now);
+            return words;
+        }
         if heard.talk.is_unknown() {
             return Words::default();
         }

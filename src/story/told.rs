@@ -7,7 +7,7 @@ use super::findings::Finding;
 use super::{Conversation, Meaning, Resolution};
 use crate::kernel::Facts;
 use crate::protocol::Message;
-use crate::tracer::event::{CallEvent, Nanos, Notice, ProcessEvent};
+use crate::tracer::event::{CallEvent, LibraryEvent, Nanos, Notice, ProcessEvent};
 
 /// One thing told, in the order in which it became known.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub enum What {
     Kernel(u8, Box<Facts>),
     /// A conversation ended, or was left open, without a close(2) of its own.
     Ended(Ending),
+    /// A function of a library has begun, or is over, and that is all there is to say.
+    Function(Box<LibraryEvent>),
     /// A TLS library took clear text from its program, or gave it some.
     Clear(Box<Clear>),
     /// A name was asked for, with all questions and answers.

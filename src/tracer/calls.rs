@@ -75,6 +75,9 @@ impl Engine {
             libc::SYS_arch_prctl if self.records => {
                 self.leave_thread_base(&stopped, raw.args[0])?
             }
+            libc::SYS_rt_sigaction if raw.args[0] as i32 == libc::SIGTRAP => {
+                self.watch_traps(tid, raw.args[1]);
+            }
             libc::SYS_rt_sigaction if self.records => self.watch_faults(tid, raw.args[1]),
             _ => {}
         }

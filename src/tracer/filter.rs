@@ -42,7 +42,7 @@ enum Rule {
     Unshares,
     /// arch_prctl(2) where it is about gs, by which the recorder knows threads.
     Base,
-    /// rt_sigaction(2) where it is about faults.
+    /// rt_sigaction(2) where it is about faults, and about what breakpoints raise.
     Faults,
     /// shmat(2): how long the memory is, its arguments do not say.
     Attaches,

@@ -18,7 +18,7 @@ pub fn name_line<'a>(told: &'a Told, resolution: &'a Resolution) -> NameLine<'a>
     let text = |data: &Data| String::from_utf8_lossy(&data.bytes).into_owned();
     NameLine {
         run: None,
-        function: answer.map(|(invocation, _)| invocation.function.name),
+        function: answer.map(|(event, _)| event.invocation.function.name),
         service: lookup.and_then(|it| it.service.as_ref()).map(text),
         canonical: lookup.and_then(|it| it.canonical.as_ref()).map(text),
         error: lookup.and_then(|it| it.error),
@@ -55,18 +55,18 @@ pub fn clear_line<'a>(told: &'a Told, clear: &'a Clear, bytes: &'a [u8]) -> Clea
     let text = std::str::from_utf8(bytes);
     ClearLine {
         run: None,
-        start: clear.start,
-        end: clear.end,
-        pid: clear.pid,
-        tid: clear.tid,
+        start: clear.event.start,
+        end: clear.event.time,
+        pid: clear.event.pid,
+        tid: clear.event.tid,
         process: told.who.as_ref().map(|who| &*who.name),
         conversation: conversation.map(|it| it.number),
         peer_name: conversation
             .and_then(|it| it.name.as_ref())
             .map(|it| &*it.text),
         inferred: clear.inferred,
-        function: clear.function.name,
-        result: clear.value,
+        function: clear.event.invocation.function.name,
+        result: clear.event.invocation.value.unwrap_or(0),
         way: match clear.way {
             Direction::Out => "out",
             Direction::In => "in",

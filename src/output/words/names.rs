@@ -24,7 +24,13 @@ pub fn wished(out: &mut String, resolution: &Resolution, escape: Escape) {
 pub fn finding(out: &mut String, resolution: &Resolution, escape: Escape) {
     if let Some((_, lookup)) = resolution.library.as_deref() {
         if let Some(error) = lookup.error {
-            return failure(out, error);
+            out.push_str(error);
+            let heard = !resolution.servers.is_empty() && resolution.upshot != Upshot::Found;
+            if !heard {
+                return failure(out, error);
+            }
+            // What the servers said tells why.
+            out.push_str(", ");
         }
         if let (true, Some(name)) = (lookup.reverse, &lookup.name) {
             return escape.bare(out, &name.bytes);
@@ -73,10 +79,9 @@ pub fn finding(out: &mut String, resolution: &Resolution, escape: Escape) {
     out.push_str(words);
 }
 
-/// `EAI_NONAME (no such name)`.
+/// ` (no such name)`, of `EAI_NONAME`.
 fn failure(out: &mut String, error: &str) {
     let words = FAILURES.iter().find(|(known, _)| *known == error);
-    out.push_str(error);
     if let Some((_, words)) = words {
         out.push_str(" (");
         out.push_str(words);

@@ -213,7 +213,7 @@ fn resolution(told: &[Told]) -> &Resolution {
         _ => None,
     });
     let first = all.next().expect("one");
-    assert_eq!(all.next(), None);
+    assert!(all.next().is_none());
     first
 }
 

@@ -194,7 +194,7 @@ impl Writer {
             }
             Rule::Faults => {
                 assembler.load(word::low(0));
-                for signal in FAULTS {
+                for signal in FAULTS.into_iter().chain([libc::SIGTRAP]) {
                     assembler.branch(Test::Equal(signal as u32), stop);
                 }
                 assembler.goto(pass);

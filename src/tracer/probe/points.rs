@@ -67,6 +67,8 @@ pub struct Points {
     pub refused: Vec<u64>,
     /// Whether no more can be had.
     pub full: bool,
+    /// Whether breakpoints would do harm here.
+    pub off: bool,
 }
 
 impl Points {
@@ -144,6 +146,11 @@ impl Points {
         let original = point.original;
         self.gone.insert(site, point);
         Some(original)
+    }
+
+    /// All sites.
+    pub fn sites(&self) -> Vec<u64> {
+        self.points.keys().copied().collect()
     }
 
     /// One that was taken away stands there again.

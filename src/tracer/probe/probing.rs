@@ -85,6 +85,10 @@ impl Engine {
             return;
         }
         let mut original = [0];
+        // What forces a signal through a disposition changes that for good.
+        if procfs::forces(tid, libc::SIGTRAP) {
+            return;
+        }
         let set = memory.read(start.entry, &mut original) == 1
             && original != [INT3]
             && code_memory(tid)
@@ -361,6 +365,24 @@ impl Engine {
         stopped.set_registers(&registers)
     }
 
+    /// The program is about to change what it does about the signal that breakpoints raise: where it ignores that, each would change its
+    /// mind.
+    pub(in crate::tracer) fn watch_traps(&mut self, tid: i32, action: u64) {
+        let handler = word(&TraceeMemory::of(tid), action);
+        let ignores = handler == Some(libc::SIG_IGN as u64);
+        if !ignores || self.points(tid).is_none_or(Points::is_empty) {
+            return;
+        }
+        let sites = self.points(tid).map_or_else(Vec::new, Points::sites);
+        for site in sites {
+            self.take_away(tid, site);
+        }
+        if let Some(points) = self.points_mut(tid) {
+            points.off = true;
+        }
+        self.remark_on(tid, "ignores SIGTRAP: functions of libraries are not shown");
+    }
+
     fn take_away(&mut self, tid: i32, site: u64) {
         if let Some(original) = self.points_mut(tid).and_then(|it| it.remove(site))
             && let Some(code) = code_memory(tid)
@@ -498,7 +520,7 @@ impl Engine {
 
     /// Sets a breakpoint, if none stands there.
     fn place(&mut self, tid: i32, site: u64, purpose: Purpose) -> Placed {
-        let Some(points) = self.points_mut(tid) else {
+        let Some(points) = self.points_mut(tid).filter(|it| !it.off) else {
             return Placed::Cannot;
         };
         if let Some(point) = points.get_mut(site) {

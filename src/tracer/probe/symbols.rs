@@ -2,13 +2,15 @@
 //! table of a program's file.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use memchr::memmem;
 use object::elf::{self, FileHeader64, Sym64};
 use object::pod::slice_from_bytes;
-use object::read::elf::{FileHeader, Sym};
+use object::read::elf::{FileHeader, SectionHeader, Sym};
 use object::read::{ReadCache, StringTable};
-use object::{Endianness, LittleEndian};
+use object::LittleEndian;
 
 use super::objects::{Object, dynamic_section};
 use crate::library::{Family, Function, function};
@@ -151,26 +153,39 @@ pub fn of_file(path: &Path) -> Symbols {
 }
 
 fn read_file(path: &Path, found: &mut Symbols) -> Option<()> {
-    let cache = ReadCache::new(File::open(path).ok()?);
-    let header = FileHeader64::<Endianness>::parse(&cache).ok()?;
+    let file = File::open(path).ok()?;
+    let cache = ReadCache::new(&file);
+    let header = FileHeader64::<LittleEndian>::parse(&cache).ok()?;
     let endian = header.endian().ok()?;
     let sections = header.sections(endian, &cache).ok()?;
-    let symbols = sections.symbols(endian, &cache, elf::SHT_SYMTAB).ok()?;
-    for (index, symbol) in symbols.enumerate() {
-        if index.0 > MOST_SYMBOLS {
-            break;
-        }
-        let is_function = symbol.st_type() == elf::STT_FUNC && !symbol.is_undefined(endian);
-        if is_function
-            && let Ok(name) = symbols.symbol_name(endian, symbol)
-            && let Some(function) = function(name)
-        {
-            let address = symbol.st_value(endian);
-            let known = found.functions.iter().any(|(at, _)| *at == address);
-            if !known {
-                found.functions.push((address, function));
-            }
-        }
+    let table = sections
+        .iter()
+        .find(|section| section.sh_type(endian) == elf::SHT_SYMTAB)?;
+    let names = sections.section(table.link(endian)).ok()?;
+    let names = whole(&file, names.file_range(endian)?, MOST_NAMES)?;
+    // Most programs have none, and the names alone tell.
+    let any = MARKS.iter().any(|mark| memmem::find(&names, mark).is_some());
+    if any {
+        let symbols = whole(&file, table.file_range(endian)?, MOST_SYMBOLS * SYMBOL)?;
+        let count = symbols.len() / SYMBOL;
+        let (symbols, _) = slice_from_bytes::<Symbol>(&symbols, count).ok()?;
+        found.add_all(symbols, &names);
     }
     Some(())
+}
+
+/// Names of which every library that is to be probed has one. (A table may keep a name as the end of a longer one.)
+const MARKS: [&[u8]; 5] = [
+    b"SSL_write\0",
+    b"gnutls_record_send\0",
+    b"getaddrinfo\0",
+    b"mbedtls_ssl_write\0",
+    b"wolfSSL_write\0",
+];
+
+/// A part of a file, `most` bytes at most.
+fn whole(file: &File, (start, len): (u64, u64), most: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(len).ok()?.min(most)];
+    file.read_exact_at(&mut bytes, start).ok()?;
+    Some(bytes)
 }
