@@ -78,15 +78,9 @@ fn name_of(table: &[(i64, &'static str)], value: i64) -> Option<&'static str> {
 
 /// A string of the program's, as far as it is one.
 fn string(source: &Source<'_>, address: u64, most: usize) -> Option<Data> {
-    if address == 0 {
-        return None;
-    }
-    let bytes = source.memory.bytes(address, most.min(LONGEST));
-    let end = bytes.iter().position(|byte| *byte == 0)?;
-    Some(Data {
-        bytes: bytes[..end].to_vec(),
-        len: end as u64,
-    })
+    let bytes = source.memory.string(address, most.min(LONGEST))?;
+    let len = bytes.len() as u64;
+    Some(Data { bytes, len })
 }
 
 fn text(name: &'static str, data: Option<Data>) -> Arg {

@@ -67,10 +67,8 @@ pub(super) fn ask(does: Does, source: Source<'_>) -> Said {
 }
 
 fn name(source: &Source<'_>, address: u64) -> Option<Fact> {
-    let bytes = source.memory.bytes(address, LONGEST_NAME);
-    let end = bytes.iter().position(|byte| *byte == 0)?;
-    let bytes = bytes[..end].to_vec();
-    let len = end as u64;
+    let bytes = source.memory.string(address, LONGEST_NAME)?;
+    let len = bytes.len() as u64;
     (len > 0).then_some(Fact::Name(Data { bytes, len }))
 }
 

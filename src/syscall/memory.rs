@@ -21,6 +21,13 @@ pub trait Memory {
         bytes.into()
     }
 
+    /// The string at an address, without the NUL that ends it; nothing where that is not among the first `most` bytes.
+    fn string(&self, address: u64, most: usize) -> Option<Vec<u8>> {
+        let bytes = self.bytes(address, most);
+        let end = bytes.iter().position(|byte| *byte == 0)?;
+        Some(bytes[..end].to_vec())
+    }
+
     /// Fills several pieces, whose places in `bytes` follow each other without a gap, and notes how much of each could be read.
     fn gather(&self, pieces: &mut [Piece], bytes: &mut [u8]) {
         for piece in pieces {
@@ -94,6 +101,15 @@ impl Memory for Noting<'_> {
         let mut notes = self.read.borrow_mut();
         notes.add(address, buffer.len(), &buffer[..read]);
         read
+    }
+
+    /// What stands behind the string is not noted: it may be anything.
+    fn string(&self, address: u64, most: usize) -> Option<Vec<u8>> {
+        let mut string = self.memory.string(address, most)?;
+        string.push(0);
+        self.read.borrow_mut().add(address, most, &string);
+        string.pop();
+        Some(string)
     }
 }
 
