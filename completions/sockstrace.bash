@@ -131,7 +131,7 @@ _sockstrace() {
                     return 0
                     ;;
                 --json-types)
-                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting kernel clear conversation name finding exit" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "call waiting process notice connected still-waiting kernel library clear conversation name finding exit" -- "${cur}"))
                     return 0
                     ;;
                 --record)

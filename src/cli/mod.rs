@@ -15,8 +15,8 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 pub use options::{
-    Destination, Engine, Findings, Json, Kernel, Library, Message, Options, Overview, Precision, SortBy,
-    Stamp, Status, Strings, Summary, Target, When,
+    Destination, Engine, Findings, Json, Kernel, Library, Message, Options, Overview, Precision,
+    SortBy, Stamp, Status, Strings, Summary, Target, When,
 };
 pub use refusal::Refusal;
 pub use set::Set;

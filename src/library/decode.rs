@@ -36,7 +36,9 @@ pub fn enter(
     let source = Source { raw, memory, limit };
     let (args, said) = match function.family {
         Family::Resolver | Family::Cares => resolver::ask(function.does, source),
-        Family::OpenSsl | Family::GnuTls | Family::Nss => (Vec::new(), tls::ask(function.does, source)),
+        Family::OpenSsl | Family::GnuTls | Family::Nss => {
+            (Vec::new(), tls::ask(function.does, source))
+        }
         Family::Sockets => (Vec::<Arg>::new(), Said::Nothing),
     };
     Invocation {

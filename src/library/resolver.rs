@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::decode::Source;
 use super::functions::Does;
 use super::{Lookup, Said};
-use crate::syscall::names::socket::{FAMILY, INTERNET_PROTOCOL, TYPE};
 use crate::syscall::Names;
+use crate::syscall::names::socket::{FAMILY, INTERNET_PROTOCOL, TYPE};
 use crate::syscall::{Arg, Data, LONGEST_ADDRESS, SockAddr, Value};
 
 /// NI_MAXHOST (getnameinfo(3)): the longest name, its NUL included.
@@ -16,32 +16,38 @@ const LONGEST: usize = 1025;
 const MOST: usize = 64;
 
 /// What there is to ask for besides addresses, by its number (RFC 1035 section 3.2.2).
-static TYPES: Names = Names::new("T_???", &[
-    (1, "T_A"),
-    (2, "T_NS"),
-    (5, "T_CNAME"),
-    (6, "T_SOA"),
-    (12, "T_PTR"),
-    (15, "T_MX"),
-    (16, "T_TXT"),
-    (28, "T_AAAA"),
-    (33, "T_SRV"),
-    (65, "T_HTTPS"),
-    (255, "T_ANY"),
-]);
+static TYPES: Names = Names::new(
+    "T_???",
+    &[
+        (1, "T_A"),
+        (2, "T_NS"),
+        (5, "T_CNAME"),
+        (6, "T_SOA"),
+        (12, "T_PTR"),
+        (15, "T_MX"),
+        (16, "T_TXT"),
+        (28, "T_AAAA"),
+        (33, "T_SRV"),
+        (65, "T_HTTPS"),
+        (255, "T_ANY"),
+    ],
+);
 
 /// AI_* of netdb.h.
-static ADDRESS_FLAGS: Names = Names::new("AI_???", &[
-    (0x01, "AI_PASSIVE"),
-    (0x02, "AI_CANONNAME"),
-    (0x04, "AI_NUMERICHOST"),
-    (0x08, "AI_V4MAPPED"),
-    (0x10, "AI_ALL"),
-    (0x20, "AI_ADDRCONFIG"),
-    (0x40, "AI_IDN"),
-    (0x80, "AI_CANONIDN"),
-    (0x400, "AI_NUMERICSERV"),
-]);
+static ADDRESS_FLAGS: Names = Names::new(
+    "AI_???",
+    &[
+        (0x01, "AI_PASSIVE"),
+        (0x02, "AI_CANONNAME"),
+        (0x04, "AI_NUMERICHOST"),
+        (0x08, "AI_V4MAPPED"),
+        (0x10, "AI_ALL"),
+        (0x20, "AI_ADDRCONFIG"),
+        (0x40, "AI_IDN"),
+        (0x80, "AI_CANONIDN"),
+        (0x400, "AI_NUMERICSERV"),
+    ],
+);
 
 /// EAI_* of netdb.h, glibc's numbers; musl has the same.
 const FAILURES: &[(i64, &str)] = &[
@@ -253,7 +259,11 @@ fn addresses(source: &Source<'_>, first: Option<u64>, lookup: &mut Lookup) {
         let Some(bytes) = bytes.first_chunk::<48>() else {
             return;
         };
-        let word = |at: usize| bytes[at..].first_chunk().map_or(0, |it| u64::from_ne_bytes(*it));
+        let word = |at: usize| {
+            bytes[at..]
+                .first_chunk()
+                .map_or(0, |it| u64::from_ne_bytes(*it))
+        };
         let len = (word(16) as u32 as usize).min(LONGEST_ADDRESS);
         let address = SockAddr::parse(&source.memory.bytes(word(24), len));
         // One for each kind of socket.
@@ -275,7 +285,11 @@ fn host(source: &Source<'_>, place: Option<u64>, lookup: &mut Lookup) {
         lookup.error = Some("not found");
         return;
     };
-    let word = |at: usize| bytes[at..].first_chunk().map_or(0, |it| u64::from_ne_bytes(*it));
+    let word = |at: usize| {
+        bytes[at..]
+            .first_chunk()
+            .map_or(0, |it| u64::from_ne_bytes(*it))
+    };
     let name = string(source, word(0), LONGEST);
     if lookup.reverse {
         lookup.name = name;

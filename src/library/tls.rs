@@ -19,7 +19,10 @@ const VERDICTS: &[(i64, &str)] = &[
     (9, "it is not valid yet"),
     (10, "it has expired"),
     (18, "it is signed by itself, and nobody trusts it"),
-    (19, "one in its chain is signed by itself, and nobody trusts it"),
+    (
+        19,
+        "one in its chain is signed by itself, and nobody trusts it",
+    ),
     (20, "its issuer is not known here"),
     (21, "nobody here knows its issuer"),
     (23, "it was revoked"),
@@ -55,10 +58,7 @@ pub(super) fn ask(does: Does, source: Source<'_>) -> Said {
             let len = raw[2].min(LONGEST_CERTIFICATE);
             let place = source.word(raw[1]).unwrap_or(0);
             let bytes = source.memory.bytes(place, len as usize).into_owned();
-            tls.fact = Some(Fact::Certificate(Data {
-                bytes,
-                len: raw[2],
-            }));
+            tls.fact = Some(Fact::Certificate(Data { bytes, len: raw[2] }));
         }
         Does::Free => tls.fact = Some(Fact::Freed),
         _ => {}
@@ -91,7 +91,10 @@ pub(super) fn answer(does: Does, source: Source<'_>, value: i64, tls: &mut Tls) 
         Does::AgreedProtocol => {
             let len = source.word(raw[2]).map_or(0, |it| it as u32 as usize);
             let place = source.word(raw[1]).unwrap_or(0);
-            let bytes = source.memory.bytes(place, len.min(LONGEST_NAME)).into_owned();
+            let bytes = source
+                .memory
+                .bytes(place, len.min(LONGEST_NAME))
+                .into_owned();
             if !bytes.is_empty() {
                 let len = bytes.len() as u64;
                 tls.fact = Some(Fact::Protocol(Data { bytes, len }));

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use super::Output;
 use super::settings::Ends;
 use crate::record::{
-    Address, Bytes, CallLine, ClearLine, ConversationLine, ExitLine, FindingLine, HeaderLine, KernelLine,
-    KernelMomentLine, LibraryLine, Line, MessageLine, MomentLine, NameLine, NoticeLine, ProcessLine, ProgramEnd,
-    Writer, inode,
+    Address, Bytes, CallLine, ClearLine, ConversationLine, ExitLine, FindingLine, HeaderLine,
+    KernelLine, KernelMomentLine, LibraryLine, Line, MessageLine, MomentLine, NameLine, NoticeLine,
+    ProcessLine, ProgramEnd, Writer, inode,
 };
 use crate::story::bytes::{direction, moved};
 use crate::story::{Finding, Meaning, Told, What};

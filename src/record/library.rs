@@ -148,6 +148,6 @@ pub struct ClearLine<'a> {
     #[serde(rename = "after_ns", skip_serializing_if = "Option::is_none")]
     pub after: Option<u64>,
     /// What was said in it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageLine<'a>>,
 }

@@ -193,7 +193,10 @@ impl Story {
     fn infer(&mut self, pid: i32, tid: i32, session: u64) {
         let key = (pid, session);
         let boundary = &self.boundary;
-        let known = boundary.sessions.get(&key).is_none_or(|it| it.socket.is_some());
+        let known = boundary
+            .sessions
+            .get(&key)
+            .is_none_or(|it| it.socket.is_some());
         if let Some(latest) = boundary.latest.get(&tid).copied()
             && !known
             && !boundary.taken.contains_key(&latest)

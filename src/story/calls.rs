@@ -93,7 +93,8 @@ impl Story {
                 more: words.more,
                 secret: words.secret,
                 call: Some(self.calls),
-                folds: self.options.folds(&event) || self.is_ciphertext(&event, subject, said_nothing),
+                folds: self.options.folds(&event)
+                    || self.is_ciphertext(&event, subject, said_nothing),
                 importance,
                 conversation,
                 ..Told::new(What::Call(event), Some(who), start)

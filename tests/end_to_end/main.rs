@@ -14,6 +14,7 @@ mod disturbed;
 mod errors;
 mod facts;
 mod languages;
+mod library;
 mod modes;
 mod names;
 mod networks;

@@ -119,7 +119,10 @@ fn a_first_name_server_that_is_silent_is_what_the_look_up_waited_for() {
     outcome.exited(2);
     one_line(
         &trace,
-        &["→ EAI_AGAIN, no answer", "asked 127.0.0.2 twice by UDP   2."],
+        &[
+            "→ EAI_AGAIN, no answer",
+            "asked 127.0.0.2 twice by UDP   2.",
+        ],
     );
     assert_eq!(
         found(&trace),

@@ -6,8 +6,8 @@ use crate::record::{
 };
 use crate::story::bytes::Direction;
 use crate::story::{
-    By, Clear, Conversation, Ending, Exchange, Farewell, Fate, Part, Resolution, Server, Side, Told,
-    Upshot, What,
+    By, Clear, Conversation, Ending, Exchange, Farewell, Fate, Part, Resolution, Server, Side,
+    Told, Upshot, What,
 };
 use crate::syscall::Data;
 use crate::syscall::names::socket::{FAMILY, TYPE};

@@ -4,8 +4,8 @@
 //! unwind the stack (exceptions, debuggers), so it is made in the thread's registers.
 
 use iced_x86::{
-    BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Instruction, InstructionBlock,
-    Mnemonic, OpKind, Register,
+    BlockEncoder, BlockEncoderOptions, Code, Decoder, DecoderOptions, Instruction,
+    InstructionBlock, Mnemonic, OpKind, Register,
 };
 
 use crate::syscall::Memory;
@@ -76,10 +76,7 @@ const FAR: [Code; 6] = [
 
 /// Whether the instruction needs no slot.
 pub fn needs_no_slot(instruction: &Instruction) -> bool {
-    matches!(
-        instruction.code(),
-        Code::Call_rel32_64 | Code::Call_rm64
-    )
+    matches!(instruction.code(), Code::Call_rel32_64 | Code::Call_rm64)
 }
 
 /// How the instruction is made up for, and the code for that slot.
@@ -232,7 +229,13 @@ mod tests {
 
     #[test]
     fn what_traps_or_calls_the_kernel_is_left_alone() {
-        for bytes in [&[0xcc][..], &[0x0f, 0x05], &[0xcd, 0x80], &[0x0f, 0x0b], &[0x48]] {
+        for bytes in [
+            &[0xcc][..],
+            &[0x0f, 0x05],
+            &[0xcd, 0x80],
+            &[0x0f, 0x0b],
+            &[0x48],
+        ] {
             assert_eq!(instruction(bytes, 0x1000), None, "{bytes:x?}");
         }
     }

@@ -114,7 +114,9 @@ pub fn start(memory: &dyn Memory, stack: u64) -> Option<Start> {
         let Some(vector) = vector else { continue };
         let strings = all.iter().flat_map(|word| word.to_ne_bytes());
         let strings: Vec<u8> = strings.collect();
-        let swayed = strings.windows(LINKER_VARIABLE.len()).any(|it| it == LINKER_VARIABLE);
+        let swayed = strings
+            .windows(LINKER_VARIABLE.len())
+            .any(|it| it == LINKER_VARIABLE);
         let pairs = all.get(vector..).unwrap_or_default().chunks_exact(2);
         if !pairs.clone().any(|pair| pair[0] == 0) {
             continue;
@@ -137,9 +139,7 @@ pub fn start(memory: &dyn Memory, stack: u64) -> Option<Start> {
 
 /// What a program's addresses are moved by, and its dynamic section, if it has one.
 pub fn program(memory: &dyn Memory, start: &Start) -> Option<Object> {
-    let count = usize::try_from(start.header_count)
-        .ok()?
-        .min(MOST_HEADERS);
+    let count = usize::try_from(start.header_count).ok()?.min(MOST_HEADERS);
     let headers = memory.bytes(start.headers, count * PROGRAM_HEADER);
     let address_of = |kind: u32| {
         let mut all = headers.chunks_exact(PROGRAM_HEADER);

@@ -91,8 +91,7 @@ impl Engine {
         }
         let set = memory.read(start.entry, &mut original) == 1
             && original != [INT3]
-            && code_memory(tid)
-                .is_some_and(|code| code.write_all_at(&[INT3], start.entry).is_ok());
+            && code_memory(tid).is_some_and(|code| code.write_all_at(&[INT3], start.entry).is_ok());
         if let Some(points) = self.points_mut(tid)
             && set
         {
@@ -166,7 +165,9 @@ impl Engine {
         let points = self.points(tid);
         let start = points.filter(|it| it.has_none()).and_then(|it| it.start);
         if let Some(start) = start.filter(|it| !it.swayed) {
-            let header = TraceeMemory::of(tid).bytes(start.header(), KNOWN_BY).into_owned();
+            let header = TraceeMemory::of(tid)
+                .bytes(start.header(), KNOWN_BY)
+                .into_owned();
             self.plain.insert(header.into());
         }
         if let Some(points) = self.points_mut(tid)
@@ -326,7 +327,9 @@ impl Engine {
     }
 
     fn tell_library(&mut self, stopped: Stopped, events: Vec<LibraryEvent>) {
-        let hidden = self.pid_of(stopped.tid()).is_none_or(|it| self.tracees.hidden(it));
+        let hidden = self
+            .pid_of(stopped.tid())
+            .is_none_or(|it| self.tracees.hidden(it));
         let mut held = Some(self.hold(stopped, 0));
         if !hidden {
             let last = events.len().saturating_sub(1);
@@ -339,12 +342,7 @@ impl Engine {
     }
 
     /// The thread goes on behind a breakpoint, as if that was not there.
-    fn pass(
-        &mut self,
-        stopped: &Stopped,
-        mut registers: Registers,
-        site: u64,
-    ) -> Result<(), Gone> {
+    fn pass(&mut self, stopped: &Stopped, mut registers: Registers, site: u64) -> Result<(), Gone> {
         let tid = stopped.tid();
         let displaced = self.points(tid).and_then(|it| it.get(site));
         match displaced.map(|point| point.displaced.clone()) {
@@ -458,7 +456,11 @@ impl Engine {
             self.forget_unloaded(tid, &loaded);
             for object in loaded {
                 let is_program = object == program;
-                let header = if is_program { start.header() } else { object.base };
+                let header = if is_program {
+                    start.header()
+                } else {
+                    object.base
+                };
                 self.know_object(tid, &memory, object, header);
             }
         }
@@ -566,7 +568,9 @@ impl Engine {
 
     /// Whether a thread can be made to map memory now.
     fn may_map(&self, tid: i32) -> bool {
-        let process = self.pid_of(tid).and_then(|it| self.tracees.processes.get(&it));
+        let process = self
+            .pid_of(tid)
+            .and_then(|it| self.tracees.processes.get(&it));
         let sandboxed = process.is_none_or(|it| it.call_by_call == CallByCall::ForGood);
         let full = self.points(tid).is_none_or(|it| it.full);
         !full && !(sandboxed && self.filtered)
@@ -580,7 +584,10 @@ impl Engine {
         near: u64,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
-        let vdso = self.points(tid).and_then(|it| it.start).map_or(0, |it| it.vdso);
+        let vdso = self
+            .points(tid)
+            .and_then(|it| it.start)
+            .map_or(0, |it| it.vdso);
         let Some(site) = self.call_site(tid, vdso) else {
             if let Some(points) = self.points_mut(tid) {
                 points.full = true;
@@ -602,7 +609,9 @@ impl Engine {
         if self.vdso_call.is_none() {
             let memory = TraceeMemory::of(tid);
             let code = memory.bytes(vdso, LEN);
-            let at = code.windows(abi::CALL.len()).rposition(|it| it == abi::CALL);
+            let at = code
+                .windows(abi::CALL.len())
+                .rposition(|it| it == abi::CALL);
             self.vdso_call = at.map(|at| at as u64);
         }
         Some(vdso + self.vdso_call?)
@@ -610,7 +619,10 @@ impl Engine {
 
     /// Learns what is in an object whose file begins at `header`, if it has not been looked at.
     fn know_object(&mut self, tid: i32, memory: &TraceeMemory, object: Object, header: u64) {
-        if self.points(tid).is_none_or(|it| it.objects.contains_key(&object)) {
+        if self
+            .points(tid)
+            .is_none_or(|it| it.objects.contains_key(&object))
+        {
             return;
         }
         let symbols = match self.known(memory, header) {
@@ -685,7 +697,9 @@ impl Engine {
 
     pub(in crate::tracer) fn points_mut(&mut self, tid: i32) -> Option<&mut Points> {
         let id = self.space_of(tid)?;
-        self.spaces.get_mut(&id).map(|space: &mut Space| &mut space.points)
+        self.spaces
+            .get_mut(&id)
+            .map(|space: &mut Space| &mut space.points)
     }
 
     fn frames(&mut self, tid: i32) -> Option<&mut Frames> {

@@ -6,11 +6,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use memchr::memmem;
+use object::LittleEndian;
 use object::elf::{self, FileHeader64, Sym64};
 use object::pod::slice_from_bytes;
 use object::read::elf::{FileHeader, SectionHeader, Sym};
 use object::read::{ReadCache, StringTable};
-use object::LittleEndian;
 
 use super::objects::{Object, dynamic_section};
 use crate::library::{Family, Function, function};
@@ -105,7 +105,10 @@ pub fn dynamic(memory: &dyn Memory, object: Object) -> Symbols {
     };
     let count = count.unwrap_or(0).min(MOST_SYMBOLS);
     let symbols = memory.bytes(table, count * SYMBOL);
-    let names = memory.bytes(names, usize::try_from(size).map_or(0, |it| it.min(MOST_NAMES)));
+    let names = memory.bytes(
+        names,
+        usize::try_from(size).map_or(0, |it| it.min(MOST_NAMES)),
+    );
     let whole = symbols.len() / SYMBOL;
     if let Ok((symbols, _)) = slice_from_bytes::<Symbol>(&symbols, whole) {
         found.add_all(symbols, &names);
@@ -164,7 +167,9 @@ fn read_file(path: &Path, found: &mut Symbols) -> Option<()> {
     let names = sections.section(table.link(endian)).ok()?;
     let names = whole(&file, names.file_range(endian)?, MOST_NAMES)?;
     // Most programs have none, and the names alone tell.
-    let any = MARKS.iter().any(|mark| memmem::find(&names, mark).is_some());
+    let any = MARKS
+        .iter()
+        .any(|mark| memmem::find(&names, mark).is_some());
     if any {
         let symbols = whole(&file, table.file_range(endian)?, MOST_SYMBOLS * SYMBOL)?;
         let count = symbols.len() / SYMBOL;

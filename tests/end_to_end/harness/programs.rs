@@ -15,6 +15,11 @@ pub fn static_program(name: &str) -> PathBuf {
     compiled(name, &["-static"])
 }
 
+/// The same, with OpenSSL.
+pub fn tls_program(name: &str) -> PathBuf {
+    compiled(name, &["-lssl", "-lcrypto"])
+}
+
 /// A shared library, with what is to be defined for its source.
 pub fn library(name: &str, define: &str) -> PathBuf {
     compiled(name, &["-shared", "-fPIC", define])
@@ -40,15 +45,16 @@ fn compiled(name: &str, flags: &[&str]) -> PathBuf {
     let code =
         std::fs::read(&source).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
     let mut hasher = DefaultHasher::new();
-    let headers = ["check.h", "counting.h"].map(|name| std::fs::read(sources().join(name)).ok());
+    let headers = ["check.h", "counting.h", "tls_client.h"]
+        .map(|name| std::fs::read(sources().join(name)).ok());
     (code, flags, headers).hash(&mut hasher);
     let target = built().join(format!("{name}-{:016x}", hasher.finish()));
     build(&target, |partial| {
         let mut cc = command(installed("cc"));
         cc.args(["-std=gnu11", "-O1", "-g", "-Wall", "-pthread", "-o"])
             .arg(partial)
-            .args(flags)
-            .arg(&source);
+            .arg(&source)
+            .args(flags);
         cc
     });
     target

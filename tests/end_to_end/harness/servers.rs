@@ -8,6 +8,7 @@ use std::process::Command;
 
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, sockopt};
 
+use super::programs::script;
 use super::{Job, command, installed, poll};
 
 /// A TCP server on a thread: each connection is handled by `serve`, one after the other. It lives as long as the tests do.
@@ -178,6 +179,16 @@ pub fn files(root: &Path) -> (Job, u16) {
     python
         .args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"])
         .current_dir(root);
+    let server = Job::start(python);
+    let port = announced_port(&server);
+    (server, port)
+}
+
+/// Starts a web server that speaks TLS (tests/programs/tls_server.py); which port it got.
+#[track_caller]
+pub fn tls() -> (Job, u16) {
+    let mut python = command(installed("python3"));
+    python.arg(script("tls_server.py"));
     let server = Job::start(python);
     let port = announced_port(&server);
     (server, port)
