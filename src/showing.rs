@@ -246,6 +246,7 @@ pub fn story(options: &Options, explains: bool) -> story::Options {
             ..Hearing::default()
         },
         every_step: explains,
+        every_function: options.library == cli::Library::Calls,
     }
 }
 

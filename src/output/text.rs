@@ -27,7 +27,7 @@ use super::words;
 use crate::story::bytes::{Direction, direction};
 use crate::story::{Clear, Importance, Meaning, Resolution, Stage, Told, What, Who};
 use crate::syscall::{Outcome, Role};
-use crate::tracer::event::{CallEvent, Change, Nanos, ProcessEvent};
+use crate::tracer::event::{CallEvent, Change, LibraryEvent, Nanos, ProcessEvent};
 
 /// Writes the story as text, each line by one write.
 pub struct Text<W: Write> {
@@ -245,6 +245,28 @@ impl<W: Write> Text<W> {
             spans.add(paint, |out| out.push_str(text));
         };
         self.line(out, told, told.time, &text, meaning, None);
+    }
+
+    /// A function of the C library that is over.
+    fn function(&mut self, out: &mut String, told: &Told, event: &LibraryEvent) {
+        let hook = self.glyphs.hook;
+        let text = |_cap: Option<usize>, text: &mut Spans| {
+            text.add(Paint::Dim, |out| {
+                out.push_str(hook);
+                out.push_str(" the C library's ");
+                out.push_str(event.invocation.function.name);
+                out.push_str("() returns ");
+                signed(out, event.invocation.value.unwrap_or(0));
+            });
+        };
+        self.line(
+            out,
+            told,
+            told.time,
+            &text,
+            told.meaning.as_ref(),
+            told.took,
+        );
     }
 
     /// What passed in clear.
@@ -519,6 +541,7 @@ impl<W: Write> Text<W> {
             }
             What::Clear(clear) => self.clear(out, told, clear),
             What::Resolved(resolution) => self.resolved(out, told, resolution),
+            What::Function(event) if !told.folds => self.function(out, told, event),
             What::Function(_) | What::Found(_) | What::AllFound(_) => {}
             What::Runs(_) if self.settings.verbose || self.settings.quiet.beginnings => {}
             What::Runs(whom) => {

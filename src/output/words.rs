@@ -39,6 +39,19 @@ pub fn message(out: &mut String, message: &Message, escape: Escape, glyphs: &Gly
 pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Glyphs) {
     let words = match meaning {
         Meaning::Trouble(words) => words,
+        Meaning::PassedOn(calls, inside) => {
+            out.push_str("passed on as ");
+            match calls {
+                1 => out.push_str("one call"),
+                calls => {
+                    decimal(out, u64::from(*calls));
+                    out.push_str(" calls");
+                }
+            }
+            out.push_str(", ");
+            duration(out, *inside, glyphs);
+            return out.push_str(" of it in the kernel");
+        }
         Meaning::SetsPeer => "notes the peer, sends nothing yet",
         Meaning::ForgetsPeer => "forgets its peer",
         Meaning::EveryAddress => "every address of this machine",

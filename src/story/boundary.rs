@@ -1,13 +1,14 @@
 //! What a program asks of the library that stands between it and the stack: names of the resolver, and TLS sessions that carry its words.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use super::bytes::Direction;
 use super::resolution::Upshot;
-use super::{Importance, Name, Resolution, Stage, Story, Told, What};
-use crate::library::{Fact, Function, Lookup, Said, Tls};
+use super::{Conversation, Importance, Meaning, Name, Resolution, Stage, Story, Told, What};
+use crate::library::{Fact, Family, Function, Lookup, Said, Tls};
 use crate::syscall::{Data, Role};
 use crate::tracer::event::{CallEvent, LibraryEvent, Nanos, Phase, SocketId};
 
@@ -45,6 +46,22 @@ struct Open {
     session: Option<u64>,
     /// Whether it asks the resolver.
     looks_up: bool,
+    /// How many calls its thread has made in it, and how long these took.
+    calls: u32,
+    inside: Nanos,
+    /// Whether one of them is worth a line of its own.
+    matters: bool,
+    /// The conversation that one of them was about.
+    conversation: Option<Rc<Conversation>>,
+}
+
+impl Open {
+    /// What it did where it is one of the C library's socket functions, and on which socket.
+    fn passed_on(self) -> Option<(Meaning, Rc<Conversation>)> {
+        let conversation = self.conversation.filter(|_| self.matters)?;
+        let passed = Meaning::PassedOn(self.calls, self.inside);
+        (self.function.family == Family::Sockets).then_some((passed, conversation))
+    }
 }
 
 /// All that is known of it.
@@ -131,8 +148,21 @@ impl Story {
                 let at = open
                     .iter()
                     .rposition(|it| it.start == event.start && it.function == function);
-                if let Some(at) = at {
-                    open.remove(at);
+                let left = at.map(|at| open.remove(at));
+                if open.is_empty() && self.options.every_function {
+                    let passed = left.and_then(Open::passed_on);
+                    if let (Phase::Ends, Some((meaning, conversation))) = (event.phase, passed) {
+                        self.boundary.open.remove(&tid);
+                        let who = self.processes.who(event.pid, tid);
+                        let took = event.time.saturating_sub(event.start);
+                        let time = event.time;
+                        return said.push(Told {
+                            meaning: Some(meaning),
+                            took: Some(took),
+                            conversation: Some(conversation),
+                            ..Told::new(What::Function(Box::new(event)), Some(who), time)
+                        });
+                    }
                 }
                 let nested = open.iter().any(|it| {
                     it.function.family == function.family && it.looks_up
@@ -186,6 +216,10 @@ impl Story {
             function: event.invocation.function,
             session,
             looks_up,
+            calls: 0,
+            inside: 0,
+            matters: false,
+            conversation: None,
         });
     }
 
@@ -363,6 +397,18 @@ impl Story {
     /// Takes a call as what a library's function may have made.
     pub(super) fn see_at_boundary(&mut self, event: &CallEvent, subject: Option<SocketId>) {
         let moves = matches!(event.call.row.role, Role::Send | Role::Receive);
+        if let Some(open) = self
+            .boundary
+            .open
+            .get_mut(&event.tid)
+            .and_then(|it| it.last_mut())
+        {
+            open.calls += 1;
+            open.inside += event.end.saturating_sub(event.start);
+            open.matters |= self.options.verbose || !self.options.folds(event);
+            let conversation = subject.and_then(|id| self.conversations.get(id));
+            open.conversation = conversation.cloned().or(open.conversation.take());
+        }
         if let Some(id) = subject.filter(|_| moves)
             && let Some(conversation) = self.conversations.get(id)
         {

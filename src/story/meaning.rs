@@ -9,6 +9,8 @@ use crate::tracer::event::Nanos;
 pub enum Meaning {
     /// A failure in plain words.
     Trouble(&'static str),
+    /// A function of the C library has passed on what was asked of it, by so many calls, which took so long.
+    PassedOn(u32, Nanos),
     /// connect(2) of a datagram socket: only the peer is noted.
     SetsPeer,
     /// connect(2) with AF_UNSPEC: the peer is forgotten.

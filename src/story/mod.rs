@@ -82,6 +82,8 @@ pub struct Options {
     pub hearing: Hearing,
     /// Whether every step is shown, so that the name service's are too.
     pub every_step: bool,
+    /// Whether the C library's socket functions are shown (`--library`).
+    pub every_function: bool,
 }
 
 impl Default for Options {
@@ -94,6 +96,7 @@ impl Default for Options {
             shows_folded: false,
             hearing: Hearing::default(),
             every_step: false,
+            every_function: false,
         }
     }
 }

@@ -53,7 +53,7 @@ fn twenty_megabytes_each_way_are_told_byte_for_byte() {
     let (_server, port) = servers::tls();
     let folder = scratch();
     let [sent, got] = ["sent", "got"].map(|name| folder.path().join(name));
-    let bytes: Vec<u8> = (0..SIZE).map(|at| (at * at >> 7) as u8).collect();
+    let bytes: Vec<u8> = (0..SIZE).map(|at| ((at * at) >> 7) as u8).collect();
     fs::write(&sent, &bytes).expect("a file");
     let curl = installed("curl");
     let address = url(port, &format!("/bytes/{SIZE}"));
@@ -159,14 +159,9 @@ fn the_screen_shows_requests_and_folds_what_is_encrypted() {
     // The handshake stays, what is encrypted afterwards does not.
     let sent = trace.text.lines().filter(|line| line.contains("sendto("));
     assert_eq!(sent.count(), 2, "{trace}");
-    let told = trace
-        .text
-        .lines()
-        .filter(|line| line.contains("1  127.0.0.1:"));
-    assert!(
-        told.last().is_some_and(|row| row.contains("TLS HTTP")),
-        "{trace}"
-    );
+    let row = |line: &&str| line.contains("1  127.0.0.1:");
+    let row = trace.text.lines().rfind(row);
+    assert!(row.is_some_and(|row| row.contains("TLS HTTP")), "{trace}");
 
     let json = data_of(&[], &program);
     for line in &json[1..] {
@@ -184,7 +179,7 @@ fn the_screen_shows_requests_and_folds_what_is_encrypted() {
     for option in ["--no-tls", "--library=never"] {
         let (_, trace) = traced(&[option], &program);
         assert!(!trace.text.contains("SSL_"), "{option}: {trace}");
-        let lines = data_of(&[option, "--no-data"], &program);
+        let lines = data_of(&[option], &program);
         assert!(of_type(&lines, "clear").is_empty());
     }
     let (_, trace) = traced(&["--no-data"], &program);
@@ -326,7 +321,7 @@ socket.create_connection(name)";
     assert_eq!(names[0]["source"], "library");
     let calls = of_type(&lines, "call");
     let connects = |line: &&&Value| line["call"] == "connect" && line["peer_port"].is_u64();
-    let connect = calls.iter().filter(connects).next_back();
+    let connect = calls.iter().rfind(connects);
     assert_eq!(
         connect.expect("a connect")["peer_name"],
         "shop.test",

@@ -90,6 +90,7 @@ pub fn value(value_of: &Value) -> Json {
 pub fn meaning(meaning: &Meaning) -> Cow<'static, str> {
     Cow::Borrowed(match meaning {
         Meaning::Trouble(words) => words,
+        Meaning::PassedOn(..) => "passed-on",
         Meaning::SetsPeer => "sets-peer",
         Meaning::ForgetsPeer => "forgets-peer",
         Meaning::EveryAddress => "every-address",

@@ -573,7 +573,7 @@ impl Engine {
             .and_then(|it| self.tracees.processes.get(&it));
         let sandboxed = process.is_none_or(|it| it.call_by_call == CallByCall::ForGood);
         let full = self.points(tid).is_none_or(|it| it.full);
-        !full && !(sandboxed && self.filtered)
+        !(full || sandboxed && self.filtered)
     }
 
     /// Makes the thread map memory for slots near an address; then it comes to the same breakpoint once more.
