@@ -7,6 +7,8 @@
 mod decode;
 pub mod functions;
 mod resolver;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use decode::{enter, leave};

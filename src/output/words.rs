@@ -52,6 +52,7 @@ pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Gly
             duration(out, *inside, glyphs);
             return out.push_str(" of it in the kernel");
         }
+        Meaning::StaysClosed => "encrypted: its TLS is no library that is known here",
         Meaning::SetsPeer => "notes the peer, sends nothing yet",
         Meaning::ForgetsPeer => "forgets its peer",
         Meaning::EveryAddress => "every address of this machine",

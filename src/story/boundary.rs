@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bytes::Direction;
 use super::resolution::Upshot;
@@ -73,6 +73,8 @@ pub struct Boundary {
     latest: FxHashMap<i32, SocketId>,
     /// Which sockets have a session.
     taken: FxHashMap<SocketId, (i32, u64)>,
+    /// Processes of which it was said that their TLS stays closed.
+    closed: FxHashSet<i32>,
 }
 
 impl Boundary {
@@ -96,6 +98,7 @@ impl Boundary {
     /// A process is gone, or has become another program.
     pub fn forget_process(&mut self, pid: i32) {
         self.sessions.retain(|(of, _), _| *of != pid);
+        self.closed.remove(&pid);
         self.taken.retain(|_, (of, _)| *of != pid);
     }
 
@@ -377,6 +380,27 @@ impl Story {
             told.importance = Importance::Error;
         }
         said.push(told);
+    }
+
+    /// Whether a call is the first by which its process moves what TLS has encrypted, and no library was seen to do that. It is said
+    /// once.
+    pub(super) fn stays_closed(
+        &mut self,
+        event: &CallEvent,
+        conversation: Option<&Conversation>,
+    ) -> bool {
+        let Some(conversation) = conversation else {
+            return false;
+        };
+        let pid = event.pid;
+        let moves = matches!(event.call.row.role, Role::Send | Role::Receive)
+            && event.call.outcome.value().is_some_and(|it| it > 0);
+        let only_tls = conversation.layers.names().eq(["TLS"]);
+        if !(moves && only_tls) || self.boundary.closed.contains(&pid) {
+            return false;
+        }
+        let known = self.boundary.sessions.keys().any(|(of, _)| *of == pid);
+        !known && self.boundary.closed.insert(pid)
     }
 
     /// Whether a call moves what is told in clear: it folds.

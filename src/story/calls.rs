@@ -81,9 +81,11 @@ impl Story {
             let start = event.start;
             self.calls += 1;
             let said_nothing = words.messages.is_empty();
+            let closed = said_nothing && self.stays_closed(&event, conversation.as_deref());
+            let closed = closed.then_some(Meaning::StaysClosed);
             let mut told = Told {
                 stage: stage(&event),
-                meaning: learned.meaning.or_else(|| unhappy(&event)),
+                meaning: learned.meaning.or_else(|| unhappy(&event)).or(closed),
                 took: learned.took,
                 after: words
                     .after

@@ -11,6 +11,8 @@ pub enum Meaning {
     Trouble(&'static str),
     /// A function of the C library has passed on what was asked of it, by so many calls, which took so long.
     PassedOn(u32, Nanos),
+    /// What its process says by TLS from now on is encrypted, and nobody has told us what it is.
+    StaysClosed,
     /// connect(2) of a datagram socket: only the peer is noted.
     SetsPeer,
     /// connect(2) with AF_UNSPEC: the peer is forgotten.

@@ -1,5 +1,6 @@
 //! What the story says of programs.
 
+mod boundary;
 mod finding;
 mod lookups;
 mod resolving;

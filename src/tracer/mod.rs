@@ -41,6 +41,6 @@ mod waiting;
 mod watch;
 
 pub use engine::{Engine, Finished};
-pub use probe::probing::Probed;
+pub use probe::looking::Probed;
 pub use program::{LaunchError, Program};
 pub use start::{Asking, Clock, Config, Mechanism, Trace, start};

@@ -8,7 +8,7 @@ use super::decoy::Decoy;
 use super::event::{Nanos, SocketId};
 use super::filter::{self, Wishes};
 use super::launch::launch;
-use super::probe::probing::Probed;
+use super::probe::looking::Probed;
 use super::procfs;
 use super::program::{LaunchError, Program};
 use super::stopped::Stopped;

@@ -91,6 +91,7 @@ pub fn meaning(meaning: &Meaning) -> Cow<'static, str> {
     Cow::Borrowed(match meaning {
         Meaning::Trouble(words) => words,
         Meaning::PassedOn(..) => "passed-on",
+        Meaning::StaysClosed => "stays-closed",
         Meaning::SetsPeer => "sets-peer",
         Meaning::ForgetsPeer => "forgets-peer",
         Meaning::EveryAddress => "every-address",
