@@ -86,20 +86,12 @@ pub enum Does {
     Handshake,
     /// SSL_shutdown(3), gnutls_bye(3).
     Shutdown,
-    /// SSL_set_fd(3), SSL_set_rfd(3), SSL_set_wfd(3), gnutls_transport_set_int2(3).
-    SetDescriptor,
-    /// SSL_ctrl(3), where it sets the name to ask for.
-    Control,
-    /// gnutls_server_name_set(3): session, type, name, length.
-    SetName,
     /// SSL_get0_alpn_selected(3): session, place for the name, place for its length.
     AgreedProtocol,
     /// SSL_get_verify_result(3).
     Verified,
     /// SSL_session_reused(3), gnutls_session_is_resumed(3).
     Resumed,
-    /// d2i_X509(3): a certificate in DER, while a handshake is under way.
-    Certificate,
     /// SSL_free(3), gnutls_deinit(3), PR_Close.
     Free,
     /// SSL_ImportFD of NSS: the descriptor that it returns carries TLS.
@@ -116,10 +108,7 @@ impl Does {
 
     /// Whether its beginning says all that matters of it.
     pub fn says_all_at_entry(self) -> bool {
-        matches!(
-            self,
-            Self::Certificate | Self::Free | Self::Control | Self::SetName | Self::SetDescriptor
-        )
+        matches!(self, Self::Free)
     }
 
     /// Whether it gives clear text that was not given before.
@@ -185,21 +174,15 @@ static FUNCTIONS: &[Function] = &[
     row("SSL_connect", OpenSsl, Handshake),
     row("SSL_accept", OpenSsl, Handshake),
     row("SSL_shutdown", OpenSsl, Shutdown),
-    row("SSL_set_fd", OpenSsl, SetDescriptor),
-    row("SSL_set_rfd", OpenSsl, SetDescriptor),
-    row("SSL_set_wfd", OpenSsl, SetDescriptor),
-    row("SSL_ctrl", OpenSsl, Control),
     row("SSL_get0_alpn_selected", OpenSsl, AgreedProtocol),
     row("SSL_get_verify_result", OpenSsl, Verified),
     row("SSL_session_reused", OpenSsl, Resumed),
     row("SSL_free", OpenSsl, Free),
-    row("d2i_X509", OpenSsl, Certificate),
     row("wolfSSL_write", OpenSsl, Write),
     row("wolfSSL_read", OpenSsl, Read),
     row("wolfSSL_connect", OpenSsl, Handshake),
     row("wolfSSL_accept", OpenSsl, Handshake),
     row("wolfSSL_shutdown", OpenSsl, Shutdown),
-    row("wolfSSL_set_fd", OpenSsl, SetDescriptor),
     row("wolfSSL_free", OpenSsl, Free),
     row("mbedtls_ssl_write", OpenSsl, Write),
     row("mbedtls_ssl_read", OpenSsl, Read),
@@ -211,8 +194,6 @@ static FUNCTIONS: &[Function] = &[
     row("gnutls_record_recv", GnuTls, Read),
     row("gnutls_handshake", GnuTls, Handshake),
     row("gnutls_bye", GnuTls, Shutdown),
-    row("gnutls_transport_set_int2", GnuTls, SetDescriptor),
-    row("gnutls_server_name_set", GnuTls, SetName),
     row("gnutls_session_is_resumed", GnuTls, Resumed),
     row("gnutls_deinit", GnuTls, Free),
     row("SSL_ImportFD", Nss, Import),

@@ -78,18 +78,12 @@ pub struct Tls {
 /// Something that a TLS session's functions say of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
-    /// The descriptor that it uses; for writing too where the second is another one.
-    Descriptor(i32),
-    /// The name that the client asks for (SNI).
-    Name(Data),
     /// The protocol that both agreed on (ALPN).
     Protocol(Data),
     /// The verification's result: 0 is good (openssl-verify(1)); its words.
     Verified(i64, Option<&'static str>),
     /// Whether the session goes on from an earlier one.
     Resumed(bool),
-    /// The peer's certificate, or one of its issuers', in DER.
-    Certificate(Data),
     /// It is done with: another one may have its address.
     Freed,
 }

@@ -187,7 +187,6 @@ fn clear_text_is_as_long_as_was_taken_or_given() {
 #[test]
 fn what_is_said_of_a_session_is_learned() {
     let memory = Places::default()
-        .with(0x1000, *b"shop.example\0")
         .with(0x2000, words(&[0x3000]))
         .with(0x3000, *b"h2")
         .with(0x4000, words(&[2]));
@@ -199,17 +198,8 @@ fn what_is_said_of_a_session_is_learned() {
             _ => None,
         }
     };
-    let name = fact("SSL_ctrl", [7, 55, 0, 0x1000, 0, 0], 1);
-    assert_eq!(name, Some(Fact::Name(data(b"shop.example"))));
-    assert_eq!(fact("SSL_ctrl", [7, 33, 0, 0x1000, 0, 0], 1), None);
-    let name = fact("gnutls_server_name_set", [7, 1, 0x1000, 4, 0, 0], 0);
-    assert_eq!(name, Some(Fact::Name(data(b"shop"))));
     let agreed = fact("SSL_get0_alpn_selected", [7, 0x2000, 0x4000, 0, 0, 0], 0);
     assert_eq!(agreed, Some(Fact::Protocol(data(b"h2"))));
-    assert_eq!(
-        fact("SSL_set_fd", [7, 5, 0, 0, 0, 0], 1),
-        Some(Fact::Descriptor(5))
-    );
     let verified = fact("SSL_get_verify_result", [7, 0, 0, 0, 0, 0], 10);
     assert_eq!(verified, Some(Fact::Verified(10, Some("it has expired"))));
     assert_eq!(fact("SSL_free", [7, 0, 0, 0, 0, 0], 0), Some(Fact::Freed));

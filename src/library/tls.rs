@@ -5,12 +5,8 @@ use super::functions::Does;
 use super::{Fact, Said, Tls};
 use crate::syscall::Data;
 
-/// SSL_CTRL_SET_TLSEXT_HOSTNAME (openssl/tls1.h).
-const SET_HOSTNAME: i32 = 55;
-
-/// The longest name and the longest certificate that are read.
+/// The longest name that is read.
 const LONGEST_NAME: usize = 256;
-const LONGEST_CERTIFICATE: u64 = 1 << 16;
 
 /// What is wrong with a peer's certificate, by its number (X509_V_ERR_* of openssl/x509_vfy.h).
 const VERDICTS: &[(i64, &str)] = &[
@@ -43,33 +39,10 @@ pub(super) fn ask(does: Does, source: Source<'_>) -> Said {
         text: None,
         fact: None,
     };
-    match does {
-        Does::SetDescriptor => tls.fact = Some(Fact::Descriptor(source.int(1))),
-        Does::Control if source.int(1) == SET_HOSTNAME => tls.fact = name(&source, raw[3]),
-        Does::Control => return Said::Nothing,
-        Does::SetName => {
-            let len = (raw[3] as usize).min(LONGEST_NAME);
-            let bytes = source.memory.bytes(raw[2], len).into_owned();
-            let len = bytes.len() as u64;
-            tls.fact = Some(Fact::Name(Data { bytes, len }));
-        }
-        Does::Certificate => {
-            tls.session = 0;
-            let len = raw[2].min(LONGEST_CERTIFICATE);
-            let place = source.word(raw[1]).unwrap_or(0);
-            let bytes = source.memory.bytes(place, len as usize).into_owned();
-            tls.fact = Some(Fact::Certificate(Data { bytes, len: raw[2] }));
-        }
-        Does::Free => tls.fact = Some(Fact::Freed),
-        _ => {}
+    if does == Does::Free {
+        tls.fact = Some(Fact::Freed);
     }
     Said::Tls(Box::new(tls))
-}
-
-fn name(source: &Source<'_>, address: u64) -> Option<Fact> {
-    let bytes = source.memory.string(address, LONGEST_NAME)?;
-    let len = bytes.len() as u64;
-    (len > 0).then_some(Fact::Name(Data { bytes, len }))
 }
 
 /// What came of it.

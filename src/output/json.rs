@@ -161,7 +161,10 @@ impl<W: Rolls> JsonLines<W> {
     }
 
     fn library(&mut self, event: &LibraryEvent, told: &Told, run: &str) -> io::Result<()> {
+        let conversation = told.conversation.as_deref();
         let line = LibraryLine {
+            conversation: conversation.map(|it| it.number).filter(|it| *it != 0),
+            meaning: told.meaning.as_ref().map(meaning),
             messages: told.messages.iter().map(MessageLine::of).collect(),
             messages_more: Some(told.more).filter(|more| *more > 0),
             ..LibraryLine::from(event)

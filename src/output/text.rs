@@ -249,13 +249,19 @@ impl<W: Write> Text<W> {
 
     /// A function of the C library that is over.
     fn function(&mut self, out: &mut String, told: &Told, event: &LibraryEvent) {
-        let hook = self.glyphs.hook;
+        let (hook, function) = (self.glyphs.hook, event.invocation.function);
         let text = |_cap: Option<usize>, text: &mut Spans| {
             text.add(Paint::Dim, |out| {
-                out.push_str(hook);
-                out.push_str(" the C library's ");
-                out.push_str(event.invocation.function.name);
-                out.push_str("() returns ");
+                if function.family.is_tls() {
+                    out.push_str("TLS  ");
+                    out.push_str(function.name);
+                    out.push_str("() = ");
+                } else {
+                    out.push_str(hook);
+                    out.push_str(" the C library's ");
+                    out.push_str(function.name);
+                    out.push_str("() returns ");
+                }
                 signed(out, event.invocation.value.unwrap_or(0));
             });
         };

@@ -52,6 +52,17 @@ pub fn meaning(out: &mut String, meaning: &Meaning, escape: Escape, glyphs: &Gly
             duration(out, *inside, glyphs);
             return out.push_str(" of it in the kernel");
         }
+        Meaning::Agreed(name) => {
+            out.push_str("both speak ");
+            return escape.bare(out, &name.bytes);
+        }
+        Meaning::Verified(0, _) => "the certificate is good",
+        Meaning::Verified(_, Some(words)) => {
+            out.push_str("the certificate: ");
+            words
+        }
+        Meaning::Verified(_, None) => "the certificate was not accepted",
+        Meaning::Resumed => "the session goes on from an earlier one",
         Meaning::StaysClosed => "encrypted: its TLS is no library that is known here",
         Meaning::SetsPeer => "notes the peer, sends nothing yet",
         Meaning::ForgetsPeer => "forgets its peer",

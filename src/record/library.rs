@@ -1,5 +1,7 @@
 //! The lines of functions of libraries: what was captured of one at its beginning and end, and what passed by it in clear.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::bytes::{Bytes, Hex};
@@ -26,9 +28,9 @@ pub struct LibraryLine<'a> {
     #[serde(rename = "time_ns")]
     pub time: u64,
     /// Its symbol.
-    pub function: std::borrow::Cow<'a, str>,
+    pub function: Cow<'a, str>,
     /// How far it is: begins, ends, lost (it will never return), aside (nobody waits for its end).
-    pub phase: std::borrow::Cow<'a, str>,
+    pub phase: Cow<'a, str>,
     /// The six argument registers.
     pub registers: [Hex; 6],
     /// What it returned.
@@ -42,6 +44,12 @@ pub struct LibraryLine<'a> {
     /// When it was over.
     #[serde(default, borrow, skip_serializing_if = "Vec::is_empty")]
     pub memory: Vec<PieceLine<'a>>,
+    /// The conversation that it was about.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub conversation: Option<i64>,
+    /// What it means, in a word.
+    #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
+    pub meaning: Option<Cow<'a, str>>,
     /// What was said in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<MessageLine<'a>>,

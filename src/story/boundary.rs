@@ -17,6 +17,9 @@ use super::names::ip;
 /// How many sessions of all processes are remembered.
 const SESSIONS: usize = 4096;
 
+/// How many facts of one session are told.
+const FACTS: usize = 8;
+
 /// Clear text that a TLS library took from its program, or gave to it.
 #[derive(Clone, Debug)]
 pub struct Clear {
@@ -35,6 +38,8 @@ pub struct Clear {
 struct Session {
     socket: Option<SocketId>,
     inferred: bool,
+    /// What its functions have said of it: programs ask the same again and again.
+    facts: Vec<Fact>,
 }
 
 /// A function that a thread is in.
@@ -278,7 +283,7 @@ impl Story {
             _ => None,
         };
         let (Some(way), Some(mut data)) = (way, tls.text) else {
-            return self.aside_function(event, said);
+            return self.session_fact(event, tls.session, tls.fact, said);
         };
         let plain = data.bytes.clone();
         let (pid, tid) = (event.pid, event.tid);
@@ -321,6 +326,46 @@ impl Story {
             more: words.more,
             conversation,
             ..Told::new(What::Clear(Box::new(clear)), Some(who), start)
+        });
+    }
+
+    /// A function has said something of a session: it is told when it is news.
+    fn session_fact(
+        &mut self,
+        event: LibraryEvent,
+        session: u64,
+        fact: Option<Fact>,
+        said: &mut Vec<Told>,
+    ) {
+        let key = (event.pid, session);
+        let meaning = match &fact {
+            Some(Fact::Protocol(name)) => Some(Meaning::Agreed(name.clone())),
+            Some(Fact::Verified(code, words)) => Some(Meaning::Verified(*code, *words)),
+            Some(Fact::Resumed(true)) => Some(Meaning::Resumed),
+            _ => None,
+        };
+        let known = self.boundary.sessions.get_mut(&key);
+        let (Some(fact), Some(meaning), Some(known)) = (fact, meaning, known) else {
+            return self.aside_function(event, said);
+        };
+        if known.facts.contains(&fact) || known.facts.len() >= FACTS {
+            return self.aside_function(event, said);
+        }
+        let bad = matches!(fact, Fact::Verified(code, _) if code != 0);
+        known.facts.push(fact);
+        let socket = known.socket;
+        let who = self.processes.who(event.pid, event.tid);
+        let time = event.time;
+        said.push(Told {
+            meaning: Some(meaning),
+            // What becomes of that is the program's affair.
+            importance: if bad {
+                Importance::Expected
+            } else {
+                Importance::Ordinary
+            },
+            conversation: socket.and_then(|id| self.conversations.get(id)).cloned(),
+            ..Told::new(What::Function(Box::new(event)), Some(who), time)
         });
     }
 

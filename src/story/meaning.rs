@@ -1,7 +1,7 @@
 //! What a line of the story means, as facts: wording is the output's business.
 
 use crate::kernel::Facts;
-use crate::syscall::SockAddr;
+use crate::syscall::{Data, SockAddr};
 use crate::tracer::event::Nanos;
 
 /// What something means.
@@ -11,6 +11,12 @@ pub enum Meaning {
     Trouble(&'static str),
     /// A function of the C library has passed on what was asked of it, by so many calls, which took so long.
     PassedOn(u32, Nanos),
+    /// The protocol that both ends of a TLS session agreed on (ALPN, RFC 7301), the peer's choice and thus not safe to print.
+    Agreed(Data),
+    /// What the library says of the peer's certificate: its code, 0 where all is well, and what that means.
+    Verified(i64, Option<&'static str>),
+    /// The TLS session goes on from an earlier one.
+    Resumed,
     /// What its process says by TLS from now on is encrypted, and nobody has told us what it is.
     StaysClosed,
     /// connect(2) of a datagram socket: only the peer is noted.

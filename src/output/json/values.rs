@@ -91,6 +91,9 @@ pub fn meaning(meaning: &Meaning) -> Cow<'static, str> {
     Cow::Borrowed(match meaning {
         Meaning::Trouble(words) => words,
         Meaning::PassedOn(..) => "passed-on",
+        Meaning::Agreed(_) => "agreed",
+        Meaning::Verified(..) => "verified",
+        Meaning::Resumed => "resumed",
         Meaning::StaysClosed => "stays-closed",
         Meaning::SetsPeer => "sets-peer",
         Meaning::ForgetsPeer => "forgets-peer",

@@ -1,6 +1,6 @@
 //! The functions that a thread is in: each is known again by where it returns to, and by the stack pointer at that moment.
 
-use crate::library::{Does, Invocation};
+use crate::library::Invocation;
 use crate::syscall::Snapshot;
 use crate::tracer::event::Nanos;
 
@@ -71,13 +71,5 @@ impl Frames {
     /// Whether a function is to return to there.
     pub fn awaits(&self, back: u64) -> bool {
         self.open.iter().any(|it| it.back == back)
-    }
-
-    /// Whether the thread is in a TLS handshake, or in what may begin one.
-    pub fn is_in_handshake(&self) -> bool {
-        let does = |it: &Frame| it.invocation.function.does;
-        self.open
-            .iter()
-            .any(|it| does(it) == Does::Handshake || does(it).writes() || does(it).reads())
     }
 }

@@ -8,7 +8,7 @@ use super::looking::KNOWN_BY;
 use super::objects::word;
 use super::placing::Placed;
 use super::points::{INT3, Points, Purpose};
-use crate::library::{self, Function, Said};
+use crate::library::{self, Function};
 use crate::syscall::{Memory, Noting, Snapshot};
 use crate::tracer::abi::Registers;
 use crate::tracer::engine::Engine;
@@ -155,10 +155,7 @@ impl Engine {
                 memory: Snapshot::default(),
             };
             if aside {
-                let wanted = invocation.said != Said::Nothing
-                    && (function.does != library::Does::Certificate
-                        || thread.frames.is_in_handshake());
-                events.extend(wanted.then(|| event(now, Phase::Aside, invocation, before)));
+                events.push(event(now, Phase::Aside, invocation, before));
             } else if let Some(back) = back {
                 let frame = Frame {
                     back,
