@@ -151,7 +151,11 @@ pub(super) fn ask(does: Does, source: Source<'_>) -> (Vec<Arg>, Said) {
         }
         _ => return (args, Said::Nothing),
     }
-    (args, Said::Lookup(Box::new(lookup)))
+    // c-ares only takes the question: the answer comes by a callback, long after.
+    match does {
+        Does::CaresAddressInfo | Does::CaresHostByName | Does::CaresQuery => (args, Said::Nothing),
+        _ => (args, Said::Lookup(Box::new(lookup))),
+    }
 }
 
 fn address(lookup: &Lookup) -> Option<Arg> {

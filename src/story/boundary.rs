@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use syscalls::Sysno;
 
 use super::bytes::Direction;
 use super::resolution::Upshot;
@@ -16,6 +17,9 @@ use super::names::ip;
 
 /// How many sessions of all processes are remembered.
 const SESSIONS: usize = 4096;
+
+/// How many functions one thread can be in.
+const NESTED: usize = 64;
 
 /// How many facts of one session are told.
 const FACTS: usize = 8;
@@ -219,7 +223,11 @@ impl Story {
             }
             self.infer(event.pid, event.tid, session);
         }
-        self.boundary.open.entry(event.tid).or_default().push(Open {
+        let open = self.boundary.open.entry(event.tid).or_default();
+        if open.len() >= NESTED {
+            open.remove(0);
+        }
+        open.push(Open {
             start: event.start,
             function: event.invocation.function,
             session,
@@ -308,6 +316,13 @@ impl Story {
             }
         }
         let start = event.start;
+        let chosen = match way {
+            Direction::Out => [Sysno::write, Sysno::sendto],
+            Direction::In => [Sysno::read, Sysno::recvfrom],
+        };
+        if !chosen.iter().any(|call| self.tells_of(*call)) {
+            return self.aside_function(event, said);
+        }
         let clear = Clear {
             event,
             way,
@@ -348,7 +363,8 @@ impl Story {
         let (Some(fact), Some(meaning), Some(known)) = (fact, meaning, known) else {
             return self.aside_function(event, said);
         };
-        if known.facts.contains(&fact) || known.facts.len() >= FACTS {
+        let chosen = self.options.shown.is_none();
+        if !chosen || known.facts.contains(&fact) || known.facts.len() >= FACTS {
             return self.aside_function(event, said);
         }
         let bad = matches!(fact, Fact::Verified(code, _) if code != 0);
@@ -415,7 +431,9 @@ impl Story {
         }
         (resolution.start, resolution.end) = (event.start, event.time);
         let failed = lookup.error.is_some();
-        if !self.options.sets_apart() && plain {
+        // Whoever chooses calls has not chosen this.
+        let chosen = self.options.shown.is_none();
+        if !chosen || (!self.options.sets_apart() && plain) {
             return self.aside_function(event, said);
         }
         resolution.library = Some(Box::new((event, lookup)));

@@ -14,6 +14,9 @@ use crate::tracer::event::{CallEvent, Nanos, SocketId};
 /// How many requests of one conversation may wait for their answers.
 const WAITING: usize = 256;
 
+/// How many TLS sessions are listened to at a time.
+const SESSIONS: usize = 4096;
+
 /// The talks of all open conversations.
 #[derive(Debug, Default)]
 pub struct Talks {
@@ -229,6 +232,9 @@ impl Talks {
         hearing: Hearing,
     ) -> Words {
         let recalled = mem::take(&mut self.recalled);
+        if self.sessions.len() >= SESSIONS && !self.sessions.contains_key(&session) {
+            return Words::default();
+        }
         let part = match conversation.as_ref().map(|it| it.part) {
             Some(Part::Connector) => Some(Side::Client),
             Some(Part::Accepted) => Some(Side::Server),

@@ -182,6 +182,14 @@ fn the_screen_shows_requests_and_folds_what_is_encrypted() {
         let lines = data_of(&[option], &program);
         assert!(of_type(&lines, "clear").is_empty());
     }
+    // Whoever chooses calls gets those.
+    let (_, trace) = traced(&["-e", "connect,close"], &program);
+    assert!(!trace.text.contains("SSL_"), "{trace}");
+    let (_, trace) = traced(&["-e", "sendto"], &program);
+    assert!(
+        trace.text.contains("SSL_write(") && !trace.text.contains("SSL_read("),
+        "{trace}"
+    );
     let (_, trace) = traced(&["--no-data"], &program);
     assert!(
         !trace.text.contains("hunter2") && trace.text.contains("SSL_write("),

@@ -17,6 +17,9 @@ use crate::tracer::procfs;
 use crate::tracer::recorder::patching::code_memory;
 use crate::tracer::stopped::{Gone, Stopped};
 
+/// How many files are remembered.
+const MOST_FILES: usize = 4096;
+
 /// The first bytes of an object by which its file is known again: its headers, and as a rule its build id.
 pub(super) const KNOWN_BY: usize = 1024;
 
@@ -185,7 +188,7 @@ impl Engine {
             Err(key) => {
                 let symbols = Arc::new(symbols::dynamic(memory, object));
                 if let Some(key) = key {
-                    self.files.insert(key, Arc::clone(&symbols));
+                    self.remember(key, &symbols);
                 }
                 symbols
             }
@@ -216,8 +219,17 @@ impl Engine {
         }
         let path = PathBuf::from(format!("/proc/{tid}/exe"));
         let symbols = Arc::new(symbols::of_file(&path));
-        self.files.insert(key.into(), Arc::clone(&symbols));
+        self.remember(key.into(), &symbols);
         symbols
+    }
+
+    /// Notes what is known of a file.
+    fn remember(&mut self, key: Box<[u8]>, symbols: &Arc<Symbols>) {
+        if self.files.len() >= MOST_FILES {
+            self.files.clear();
+            self.plain.clear();
+        }
+        self.files.insert(key, Arc::clone(symbols));
     }
 
     /// Forgets what was in objects that are gone.

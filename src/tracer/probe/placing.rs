@@ -30,6 +30,9 @@ impl Engine {
         let Some(points) = self.points_mut(tid).filter(|it| !it.off) else {
             return Placed::Cannot;
         };
+        if points.get(site).is_none() && points.are_many() {
+            return Placed::Cannot;
+        }
         if let Some(point) = points.get_mut(site) {
             point.purpose.returns |= purpose.returns;
             point.purpose.linker |= purpose.linker;

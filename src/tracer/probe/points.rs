@@ -18,6 +18,9 @@ pub const INT3: u8 = 0xcc;
 /// How many bytes of slots are mapped at once.
 pub const SLOTS: u64 = 4 * PAGE;
 
+/// How many breakpoints an address space may have.
+const MOST: usize = 4096;
+
 /// How near slots stand to what they are for.
 const REACH: u64 = 0x7000_0000;
 
@@ -90,6 +93,11 @@ impl Points {
     /// Whether none stands anywhere but at the program's beginning.
     pub fn has_none(&self) -> bool {
         self.points.is_empty()
+    }
+
+    /// Whether there are as many as there may be.
+    pub fn are_many(&self) -> bool {
+        self.points.len() + self.gone.len() >= MOST
     }
 
     /// Puts back, in a copy of memory that begins at `start`, what breakpoints stand in the place of.
