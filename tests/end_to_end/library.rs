@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::harness::data::{data, lines, of_type};
 use crate::harness::network::Network;
-use crate::harness::programs::{program, script, tls_program};
+use crate::harness::programs::{program, script, static_program, tls_program};
 use crate::harness::servers::{self, Port};
 use crate::harness::{
     command, installed, live_and_again, run, scratch, sockstrace, text, traced, unharmed,
+    unharmed_under,
 };
 
 /// What passed in clear that way, in all conversations, in its order.
@@ -268,6 +269,54 @@ fn odd_things_amid_functions_of_libraries_do_no_harm() {
 }
 
 #[test]
+fn signals_amid_functions_of_libraries_are_taken_and_nothing_is_told_twice() {
+    let (_server, port) = servers::tls();
+    let program = tls_program("tls_storm");
+    let engines = ["auto", "syscall"];
+    let (alone, _) = unharmed_under(&engines, &[], &[text(&program), &port.to_string()]);
+    assert_eq!(alone.exited(0).stdout.text(), "3840 bytes, many signals\n");
+    let lines = data_of(&[], &[text(&program), &port.to_string()]);
+    let of = |phase: &str| {
+        let all = of_type(&lines, "library");
+        let mut starts: Vec<u64> = all
+            .iter()
+            .filter(|it| it["function"] == "SSL_read" && it["phase"] == phase)
+            .map(|it| it["start_ns"].as_u64().expect("a time"))
+            .collect();
+        starts.sort_unstable();
+        starts
+    };
+    let begun = of("begins");
+    assert_eq!(begun, of("ends"));
+    assert!(begun.len() >= 120, "{}", begun.len());
+    let got = clear(&lines, "in").len() as u64;
+    assert!(got > 3840);
+}
+
+/// A program without a linker is looked through where its file says what is in it, and left alone where that was stripped.
+#[test]
+fn a_program_that_is_linked_statically_is_probed_by_its_own_symbols() {
+    let program = static_program("static_names");
+    let (alone, traces) = unharmed(&["-e", "trace=all"], &[&program]);
+    alone.exited(0);
+    assert!(!traces.is_empty());
+    let resolved = |program: &Path| {
+        let lines = data_of(&[], &[program]);
+        let names = of_type(&lines, "name").into_iter();
+        names.filter(|it| it["function"] == "getaddrinfo").count()
+    };
+    assert_eq!(resolved(&program), 3);
+    let folder = scratch();
+    let stripped = folder.path().join("stripped");
+    let mut strip = command(installed("strip"));
+    strip.args(["-o", text(&stripped), text(&program)]);
+    run(strip).exited(0);
+    let (alone, _) = unharmed(&[], &[&stripped]);
+    alone.exited(0);
+    assert_eq!(resolved(&stripped), 0);
+}
+
+#[test]
 fn libraries_that_come_and_go_do_no_harm() {
     let (alone, _) = unharmed(&[], &[program("dl_loop")]);
     assert_eq!(alone.exited(0).stdout.text(), "50 times\n");
@@ -381,5 +430,4 @@ fn records_that_a_program_moves_itself_are_found_by_what_came_before() {
             .all(|it| it["inferred"] == true && it["conversation"].is_i64()),
         "{all:?}"
     );
-    let _: &Path = &client;
 }
