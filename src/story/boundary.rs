@@ -176,9 +176,14 @@ impl Story {
                         });
                     }
                 }
+                let session = match &event.invocation.said {
+                    Said::Tls(tls) => Some(tls.session),
+                    _ => None,
+                };
+                // One that was jumped out of may still stand here: what works on another session is not called by it.
                 let nested = open.iter().any(|it| {
                     it.function.family == function.family && it.looks_up
-                        || it.session.is_some() && it.function.family.is_tls()
+                        || it.session.is_some() && it.session == session
                 });
                 if open.is_empty() {
                     self.boundary.open.remove(&tid);
