@@ -106,6 +106,9 @@ pub fn guess(bytes: &[u8]) -> Guess {
     if [msg, query].contains(&Guess::Perhaps) {
         return Guess::Perhaps;
     }
+    if [msg, query] == [Guess::No; 2] {
+        return Guess::No;
+    }
     let content = &bytes[HEADER..bytes.len().min(length.unwrap_or(0)).max(HEADER)];
     let fits = match (msg, query) {
         (Guess::Client, _) => long(content, 0).map(|flags| {
@@ -669,6 +672,18 @@ pub(super) mod tests {
         let rest = whole.split_off(whole.len() - 10);
         let shown = shown(&[out(whole), out(rest)]);
         assert!(!shown.contains("n=al") && !shown.contains("def"), "{shown}");
+    }
+
+    #[test]
+    fn a_header_that_is_cut_in_its_kind_is_not_its_unless_it_may_be() {
+        for len in 0..=HEADER {
+            let mut header = hello()[..len].to_vec();
+            assert_ne!(guess(&header), Guess::No, "{len} bytes");
+            if len > 12 {
+                header[12] = 0x0d;
+                assert_eq!(guess(&header), Guess::No, "{len} bytes");
+            }
+        }
     }
 
     #[test]
