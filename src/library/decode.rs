@@ -2,7 +2,7 @@
 
 use super::functions::Does;
 use super::{Arguments, Family, Function, Invocation, Said, resolver, tls};
-use crate::syscall::{Arg, Memory};
+use crate::syscall::Memory;
 
 /// What a decoder works on.
 #[derive(Clone, Copy)]
@@ -17,12 +17,6 @@ impl Source<'_> {
     /// An int among the arguments.
     pub fn int(&self, index: usize) -> i32 {
         self.raw[index] as i32
-    }
-
-    /// A word in memory.
-    pub fn word(&self, address: u64) -> Option<u64> {
-        let bytes = self.memory.bytes(address, 8);
-        Some(u64::from_ne_bytes(*bytes.first_chunk()?))
     }
 }
 
@@ -39,7 +33,7 @@ pub fn enter(
         Family::OpenSsl | Family::GnuTls | Family::Nss => {
             (Vec::new(), tls::ask(function.does, source))
         }
-        Family::Sockets => (Vec::<Arg>::new(), Said::Nothing),
+        Family::Sockets => (Vec::new(), Said::Nothing),
     };
     Invocation {
         function,

@@ -217,7 +217,7 @@ fn ip(family: i32, bytes: &[u8]) -> Option<SockAddr> {
 
 /// What came of it.
 pub(super) fn answer(does: Does, source: Source<'_>, value: i64, lookup: &mut Lookup) {
-    let behind = |at: usize| source.word(source.raw[at]);
+    let behind = |at: usize| source.memory.word(source.raw[at]);
     match does {
         Does::AddressInfo if value == 0 => addresses(&source, behind(3), lookup),
         Does::AddressInfo => lookup.error = Some(name_of(FAILURES, value).unwrap_or("EAI_?")),
@@ -234,7 +234,7 @@ pub(super) fn answer(does: Does, source: Source<'_>, value: i64, lookup: &mut Lo
         }
         Does::HostByNameR | Does::HostByName2R | Does::HostByAddressR => {
             let (result, failure) = match does {
-                Does::HostByNameR => (behind(4), source.word(source.raw[5])),
+                Does::HostByNameR => (behind(4), source.memory.word(source.raw[5])),
                 Does::HostByName2R => (behind(5), None),
                 // Its last arguments lie on the stack; what it found stands where it was told to put it.
                 _ => ((value == 0).then_some(source.raw[3]), None),
@@ -303,7 +303,7 @@ fn host(source: &Source<'_>, place: Option<u64>, lookup: &mut Lookup) {
     let family = word(16) as u32 as i32;
     for at in 0..MOST as u64 {
         let place = word(24).wrapping_add(at * 8);
-        let Some(address) = source.word(place).filter(|it| *it != 0) else {
+        let Some(address) = source.memory.word(place).filter(|it| *it != 0) else {
             return;
         };
         let address = ip(family, &source.memory.bytes(address, 16))

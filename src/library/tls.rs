@@ -50,7 +50,7 @@ pub(super) fn answer(does: Does, source: Source<'_>, value: i64, tls: &mut Tls) 
     let raw = &source.raw;
     let len = match does {
         Does::Write | Does::WritePadded | Does::Read | Does::Peek => u64::try_from(value).ok(),
-        Does::WriteEx | Does::ReadEx if value > 0 => source.word(raw[3]),
+        Does::WriteEx | Does::ReadEx if value > 0 => source.memory.word(raw[3]),
         _ => None,
     };
     // It gives and takes no more than there is room for; a record that is sent again has no buffer.
@@ -62,8 +62,11 @@ pub(super) fn answer(does: Does, source: Source<'_>, value: i64, tls: &mut Tls) 
     }
     match does {
         Does::AgreedProtocol => {
-            let len = source.word(raw[2]).map_or(0, |it| it as u32 as usize);
-            let place = source.word(raw[1]).unwrap_or(0);
+            let len = source
+                .memory
+                .word(raw[2])
+                .map_or(0, |it| it as u32 as usize);
+            let place = source.memory.word(raw[1]).unwrap_or(0);
             let bytes = source
                 .memory
                 .bytes(place, len.min(LONGEST_NAME))

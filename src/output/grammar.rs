@@ -101,7 +101,6 @@ impl Grammar<'_> {
         }
     }
 
-    /// What poll(2) and select(2) found, as strace adds it to the result.
     /// A function's name and arguments: `getaddrinfo("example.com", "443", AF_UNSPEC, SOCK_STREAM)`.
     pub fn invocation(&self, out: &mut String, function: &str, args: &[Arg]) {
         self.left.set(self.data);
@@ -123,6 +122,7 @@ impl Grammar<'_> {
         out.push_str(") ");
     }
 
+    /// What poll(2) and select(2) found, as strace adds it to the result.
     fn ready(&self, out: &mut String, call: &Call) {
         if call.row.role != Role::Poll || call.outcome.value() == Some(0) {
             return;

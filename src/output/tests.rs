@@ -56,7 +56,6 @@ fn play(
 fn screen(steps: impl IntoIterator<Item = impl Into<Step>>, settings: Settings) -> String {
     let options = Options {
         every_step: settings.explain,
-        every_function: false,
         verbose: settings.verbose,
         ..Options::default()
     };

@@ -9,7 +9,7 @@ use syscalls::Sysno;
 use super::bytes::Direction;
 use super::resolution::Upshot;
 use super::{Conversation, Importance, Meaning, Name, Resolution, Stage, Story, Told, What};
-use crate::library::{Fact, Family, Function, Lookup, Said, Tls};
+use crate::library::{Fact, Family, Function, Lookup, Said};
 use crate::syscall::{Data, Role};
 use crate::tracer::event::{CallEvent, LibraryEvent, Nanos, Phase, SocketId};
 
@@ -27,7 +27,7 @@ const FACTS: usize = 8;
 /// Clear text that a TLS library took from its program, or gave to it.
 #[derive(Clone, Debug)]
 pub struct Clear {
-    /// The function by which it went, at its end.
+    /// The function by which it went, at its end, without the text.
     pub event: LibraryEvent,
     /// Which way it went.
     pub way: Direction,
@@ -191,14 +191,13 @@ impl Story {
                 if event.phase == Phase::Ends && !nested {
                     return self.function_ends(event, said);
                 }
-                if let (Phase::Ends, Said::Tls(tls)) = (event.phase, &event.invocation.said) {
-                    self.learn_fact(event.pid, tls);
-                }
                 self.aside_function(event, said);
             }
             Phase::Aside => {
-                if let Said::Tls(tls) = &event.invocation.said {
-                    self.learn_fact(event.pid, tls);
+                if let Said::Tls(tls) = &event.invocation.said
+                    && tls.fact == Some(Fact::Freed)
+                {
+                    self.session_freed((event.pid, tls.session));
                 }
                 self.aside_function(event, said);
             }
@@ -267,59 +266,57 @@ impl Story {
                 let lookup = lookup.clone();
                 self.looked_up(event, *lookup, said);
             }
-            Said::Tls(tls) => {
-                let tls = tls.clone();
-                self.learn_fact(event.pid, &tls);
-                self.clear_text(event, *tls, said);
-            }
+            Said::Tls(_) => self.session_says(event, said),
             Said::Nothing => self.aside_function(event, said),
         }
     }
 
-    fn learn_fact(&mut self, pid: i32, tls: &Tls) {
-        if let Some(Fact::Freed) = tls.fact {
-            let key = (pid, tls.session);
-            if let Some(session) = self.boundary.sessions.remove(&key)
-                && let Some(socket) = session.socket
-            {
-                self.boundary.taken.remove(&socket);
-            }
-            self.talks.end_session(key);
+    /// A session is done with.
+    fn session_freed(&mut self, key: (i32, u64)) {
+        if let Some(session) = self.boundary.sessions.remove(&key)
+            && let Some(socket) = session.socket
+        {
+            self.boundary.taken.remove(&socket);
         }
+        self.talks.end_session(key);
     }
 
-    /// The program has given clear text to its library, or got some.
-    fn clear_text(&mut self, mut event: LibraryEvent, tls: Tls, said: &mut Vec<Told>) {
+    /// A process is gone, or has become another program: so are its sessions.
+    pub(super) fn sessions_gone(&mut self, pid: i32) {
+        self.boundary.forget_process(pid);
+        self.talks.end_sessions(pid);
+    }
+
+    /// A function of a session is over: the program has given clear text to its library, or got some, or has learned something.
+    fn session_says(&mut self, mut event: LibraryEvent, said: &mut Vec<Told>) {
+        let Said::Tls(tls) = &mut event.invocation.said else {
+            return;
+        };
+        let session = tls.session;
         let way = match (tls.does.writes(), tls.does.reads()) {
             (true, _) => Some(Direction::Out),
             (_, true) => Some(Direction::In),
             _ => None,
         };
-        let (Some(way), Some(mut data)) = (way, tls.text) else {
-            return self.session_fact(event, tls.session, tls.fact, said);
+        let (Some(way), Some(mut data)) = (way, tls.text.take()) else {
+            let fact = tls.fact.take();
+            return self.session_fact(event, session, fact, said);
         };
-        let plain = data.bytes.clone();
         let (pid, tid) = (event.pid, event.tid);
         // It has come by what was received just before.
-        self.infer(pid, tid, tls.session);
-        let key = (pid, tls.session);
+        self.infer(pid, tid, session);
+        let key = (pid, session);
         let session = self.boundary.sessions.get(&key);
         let (socket, inferred) = session.map_or((None, false), |it| (it.socket, it.inferred));
         let conversation = socket.and_then(|id| self.conversations.get_mut(id));
         let words = self.talks.hear_clear(
             key,
             conversation,
-            way,
-            &mut data,
+            (way, &mut data),
+            &mut event.memory,
             event.time,
             self.options.hearing,
         );
-        if plain != data.bytes {
-            event.memory.replace(&plain, &data.bytes);
-            if let Said::Tls(tls) = &mut event.invocation.said {
-                tls.text = Some(data.clone());
-            }
-        }
         let start = event.start;
         let chosen = match way {
             Direction::Out => [Sysno::write, Sysno::sendto],
@@ -464,7 +461,8 @@ impl Story {
         let moves = matches!(event.call.row.role, Role::Send | Role::Receive)
             && event.call.outcome.value().is_some_and(|it| it > 0);
         let only_tls = conversation.layers.names().eq(["TLS"]);
-        if !(moves && only_tls) || self.boundary.closed.contains(&pid) {
+        let told = self.boundary.closed.contains(&pid);
+        if !(moves && only_tls) || told || self.boundary.has_session(conversation.socket.id) {
             return false;
         }
         let known = self.boundary.sessions.keys().any(|(of, _)| *of == pid);

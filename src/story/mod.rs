@@ -256,7 +256,7 @@ impl Story {
                     self.waiting.remove(former);
                 }
                 self.processes.executed(pid, name, time);
-                self.boundary.forget_process(pid);
+                self.sessions_gone(pid);
                 self.boundary.forget_thread(tid);
                 lost = (released, Ending::Exec);
             }
@@ -289,8 +289,7 @@ impl Story {
             self.processes.ended(pid, tid, process);
             if process {
                 self.forget_apart(pid);
-                self.boundary.forget_process(pid);
-                self.talks.end_sessions(pid);
+                self.sessions_gone(pid);
             }
         }
         said.push(Told {

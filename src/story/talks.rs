@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::bytes::{self, Direction};
 use super::{Conversation, Part};
 use crate::protocol::{Carrier, Kind, LOOKED_AT, Message, Said, Side, Talk, Way, mask};
-use crate::syscall::{Data, Outcome};
+use crate::syscall::{Data, Outcome, Snapshot};
 use crate::tracer::event::{CallEvent, Nanos, SocketId};
 
 /// How many requests of one conversation may wait for their answers.
@@ -116,32 +116,14 @@ impl Talks {
                 let Some(carrier) = carrier(conversation) else {
                     return Words::default();
                 };
-                let part = match conversation.part {
-                    Part::Connector => Some(Side::Client),
-                    Part::Accepted => Some(Side::Server),
-                    _ => None,
-                };
-                let talk = Talk::new(carrier, part);
-                let waiting = VecDeque::new();
-                self.talks.entry(id).or_insert(Heard {
-                    talk,
-                    waiting,
-                    early: None,
-                })
+                let heard = Heard::new(carrier, side(conversation));
+                self.talks.entry(id).or_insert(heard)
             }
         };
         if heard.talk.is_unknown() {
             return Words::default();
         }
-        let way = match direction {
-            Direction::Out => Way::Out,
-            Direction::In => Way::In,
-        };
-        let mut said = Said::new(hearing.shows_secrets);
-        let data = event.call.payload();
-        heard
-            .talk
-            .take(way, &data, moved, hearing.looks_at, &mut said);
+        let said = heard.listen(direction, &event.call.payload(), moved, hearing);
         conversation.layers = heard.talk.layers();
         for name in conversation.clear.names() {
             conversation.layers.add(name);
@@ -185,11 +167,7 @@ impl Talks {
         let heard = self
             .talks
             .entry(conversation.socket.id)
-            .or_insert_with(|| Heard {
-                talk: Talk::new(Carrier::Stream, None),
-                waiting: VecDeque::new(),
-                early: None,
-            });
+            .or_insert_with(|| Heard::new(Carrier::Stream, None));
         words.after = heard.pair(&words.messages, event.end);
         words
     }
@@ -221,13 +199,14 @@ impl Talks {
         }
     }
 
-    /// Takes clear text that went into a TLS session or came out of it, and masks the secrets in it.
+    /// Takes clear text that went into a TLS session or came out of it, by a function that is `captured` too, and masks the secrets in
+    /// both.
     pub fn hear_clear(
         &mut self,
         session: (i32, u64),
         conversation: Option<&mut Conversation>,
-        way: Direction,
-        data: &mut Data,
+        (way, data): (Direction, &mut Data),
+        captured: &mut Snapshot,
         now: Nanos,
         hearing: Hearing,
     ) -> Words {
@@ -235,16 +214,11 @@ impl Talks {
         if self.sessions.len() >= SESSIONS && !self.sessions.contains_key(&session) {
             return Words::default();
         }
-        let part = match conversation.as_ref().map(|it| it.part) {
-            Some(Part::Connector) => Some(Side::Client),
-            Some(Part::Accepted) => Some(Side::Server),
-            _ => None,
-        };
-        let heard = self.sessions.entry(session).or_insert_with(|| Heard {
-            talk: Talk::new(Carrier::Stream, part),
-            waiting: VecDeque::new(),
-            early: None,
-        });
+        let side = conversation.as_deref().and_then(side);
+        let heard = self
+            .sessions
+            .entry(session)
+            .or_insert_with(|| Heard::new(Carrier::Stream, side));
         if hearing.recalls {
             let mut words = recalled;
             if let Some(conversation) = conversation {
@@ -259,15 +233,7 @@ impl Talks {
         if heard.talk.is_unknown() {
             return Words::default();
         }
-        let way = match way {
-            Direction::Out => Way::Out,
-            Direction::In => Way::In,
-        };
-        let mut said = Said::new(hearing.shows_secrets);
-        let moved = data.len;
-        heard
-            .talk
-            .take(way, &[data], moved, hearing.looks_at, &mut said);
+        let said = heard.listen(way, &[data], data.len, hearing);
         if let Some(conversation) = conversation {
             for name in heard.talk.layers().names() {
                 conversation.clear.add(name);
@@ -275,8 +241,8 @@ impl Talks {
             }
         }
         let after = heard.pair(&said.messages, now);
-        for secret in &said.secrets {
-            mask(&mut data.bytes, 0, secret);
+        if let Some(plain) = hide_in(data, 0, &said) {
+            captured.replace(&plain, &data.bytes);
         }
         Words {
             secret: false,
@@ -303,6 +269,27 @@ impl Talks {
 }
 
 impl Heard {
+    /// One of which nothing was heard yet.
+    fn new(carrier: Carrier, side: Option<Side>) -> Self {
+        Self {
+            talk: Talk::new(carrier, side),
+            waiting: VecDeque::new(),
+            early: None,
+        }
+    }
+
+    /// What those bytes say.
+    fn listen(&mut self, way: Direction, data: &[&Data], moved: u64, hearing: Hearing) -> Said {
+        let way = match way {
+            Direction::Out => Way::Out,
+            Direction::In => Way::In,
+        };
+        let mut said = Said::new(hearing.shows_secrets);
+        self.talk
+            .take(way, data, moved, hearing.looks_at, &mut said);
+        said
+    }
+
     /// Notes requests, and finds those that are answered: how long the last of them waited.
     fn pair(&mut self, messages: &[Message], now: Nanos) -> Option<Nanos> {
         let mut after = None;
@@ -320,6 +307,15 @@ impl Heard {
             }
         }
         after
+    }
+}
+
+/// Whose role the program has in a conversation, as far as its calls tell.
+fn side(conversation: &Conversation) -> Option<Side> {
+    match conversation.part {
+        Part::Connector => Some(Side::Client),
+        Part::Accepted => Some(Side::Server),
+        _ => None,
     }
 }
 
@@ -347,16 +343,23 @@ fn hide(event: &mut CallEvent, said: &Said) {
     let captured = &mut event.captured;
     event.call.change_payload(&mut |data| {
         let end = at + data.bytes.len();
-        if said.secrets.iter().any(|it| it.start < end && it.end > at) {
-            let plain = data.bytes.clone();
-            for secret in &said.secrets {
-                mask(&mut data.bytes, at, secret);
-            }
-            if let Some(captured) = captured {
-                captured.before.replace(&plain, &data.bytes);
-                captured.memory.replace(&plain, &data.bytes);
-            }
+        if let (Some(plain), Some(captured)) = (hide_in(data, at, said), captured.as_deref_mut()) {
+            captured.before.replace(&plain, &data.bytes);
+            captured.memory.replace(&plain, &data.bytes);
         }
         at = end;
     });
+}
+
+/// Masks what of the secrets lies in a piece of data that stands at `at`; gives what that was before, where there was any.
+fn hide_in(data: &mut Data, at: usize, said: &Said) -> Option<Vec<u8>> {
+    let end = at + data.bytes.len();
+    let any = said.secrets.iter().any(|it| it.start < end && it.end > at);
+    any.then(|| {
+        let plain = data.bytes.clone();
+        for secret in &said.secrets {
+            mask(&mut data.bytes, at, secret);
+        }
+        plain
+    })
 }

@@ -21,6 +21,12 @@ pub trait Memory {
         bytes.into()
     }
 
+    /// The word at an address. Nothing stands at NULL.
+    fn word(&self, address: u64) -> Option<u64> {
+        let bytes = self.bytes(address, 8);
+        Some(u64::from_ne_bytes(*bytes.first_chunk()?))
+    }
+
     /// The string at an address, without the NUL that ends it; nothing where that is not among the first `most` bytes.
     fn string(&self, address: u64, most: usize) -> Option<Vec<u8>> {
         let bytes = self.bytes(address, most);

@@ -53,6 +53,18 @@ pub struct Wanted {
     pub stops: bool,
 }
 
+impl Wanted {
+    /// mmap(2) of private memory of ours, nowhere else than there.
+    pub fn map(address: u64, len: u64, protection: i32) -> Self {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        Self {
+            number: libc::SYS_mmap,
+            arguments: [address, len, protection as u64, flags as u64, u64::MAX, 0],
+            stops: false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Saved {
     registers: Registers,

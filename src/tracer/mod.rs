@@ -23,6 +23,7 @@ mod install;
 pub mod launch;
 mod lives;
 pub mod memory;
+mod nearby;
 pub mod outbox;
 pub mod places;
 mod privilege;

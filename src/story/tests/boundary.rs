@@ -69,6 +69,26 @@ fn connected() -> Vec<Event> {
     ]
 }
 
+/// The same, and a request by session 0x77.
+fn asked_in_session() -> Vec<Event> {
+    let mut events = connected();
+    events.extend(during(
+        "SSL_connect",
+        0x77,
+        10 * MS,
+        vec![sendto(3, HELLO)],
+        None,
+    ));
+    events.extend(during(
+        "SSL_write",
+        0x77,
+        20 * MS,
+        vec![sendto(3, CIPHERTEXT)],
+        Some(GET),
+    ));
+    events
+}
+
 fn told(events: Vec<Event>) -> Vec<Told> {
     let mut story = Story::new(Options::default());
     let mut all: Vec<Told> = events.into_iter().flat_map(|it| story.tell(it)).collect();
@@ -89,21 +109,7 @@ fn cleared(all: &[Told]) -> Vec<(&Told, &Clear)> {
 
 #[test]
 fn a_session_is_the_one_of_the_socket_that_its_functions_use() {
-    let mut events = connected();
-    events.extend(during(
-        "SSL_connect",
-        0x77,
-        10 * MS,
-        vec![sendto(3, HELLO)],
-        None,
-    ));
-    events.extend(during(
-        "SSL_write",
-        0x77,
-        20 * MS,
-        vec![sendto(3, CIPHERTEXT)],
-        Some(GET),
-    ));
+    let mut events = asked_in_session();
     let answer: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
     let read = vec![recvfrom(3, CIPHERTEXT, CIPHERTEXT.len() as u64, 1000)];
     events.extend(during("SSL_read", 0x77, 30 * MS, read, Some(answer)));
@@ -196,22 +202,7 @@ fn what_stays_closed_is_said_once() {
         all.iter().filter(closed).count()
     };
     assert_eq!(closed(events), 1);
-    let mut events = connected();
-    events.extend(during(
-        "SSL_connect",
-        0x77,
-        10 * MS,
-        vec![sendto(3, HELLO)],
-        None,
-    ));
-    events.extend(during(
-        "SSL_write",
-        0x77,
-        20 * MS,
-        vec![sendto(3, CIPHERTEXT)],
-        Some(GET),
-    ));
-    assert_eq!(closed(events), 0);
+    assert_eq!(closed(asked_in_session()), 0);
 }
 
 #[test]

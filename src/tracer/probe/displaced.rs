@@ -10,7 +10,6 @@ use iced_x86::{
 
 use crate::syscall::Memory;
 use crate::tracer::abi::Registers;
-use crate::tracer::probe::objects::word;
 
 /// The longest instruction.
 pub const LONGEST: usize = 15;
@@ -122,7 +121,7 @@ pub fn call(call: &Instruction, registers: &mut Registers, memory: &dyn Memory) 
             let place = base
                 .wrapping_add(scaled)
                 .wrapping_add(call.memory_displacement64());
-            word(memory, place)?
+            memory.word(place)?
         }
         _ => return None,
     };

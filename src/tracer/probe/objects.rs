@@ -72,12 +72,6 @@ pub struct Rendezvous {
     pub consistent: bool,
 }
 
-/// A word of the tracee.
-pub fn word(memory: &dyn Memory, address: u64) -> Option<u64> {
-    let mut bytes = [0; 8];
-    (memory.read(address, &mut bytes) == 8).then(|| u64::from_ne_bytes(bytes))
-}
-
 fn words<const N: usize>(memory: &dyn Memory, address: u64) -> Option<[u64; N]> {
     let mut words = [0; N];
     let bytes = memory.bytes(address, N * 8);

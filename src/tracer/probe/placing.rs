@@ -4,7 +4,6 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::displaced::{self, LONGEST, displace, needs_no_slot};
-use super::objects::word;
 use super::points::{INT3, Point, Points, Purpose};
 use super::probing::BY_KERNEL;
 use super::slots::Slots;
@@ -136,7 +135,7 @@ impl Engine {
     /// The program is about to change what it does about the signal that breakpoints raise: where it ignores that, each would change its
     /// mind.
     pub(in crate::tracer) fn watch_traps(&mut self, tid: i32, action: u64) {
-        let handler = word(&TraceeMemory::of(tid), action);
+        let handler = TraceeMemory::of(tid).word(action);
         let ignores = handler == Some(libc::SIG_IGN as u64);
         if !ignores || self.points(tid).is_none_or(Points::is_empty) {
             return;

@@ -9,6 +9,7 @@ use super::displaced::{Displaced, LONGEST, SLOT};
 use super::objects::{Object, Start};
 use super::symbols::Symbols;
 use crate::library::Function;
+use crate::tracer::nearby::Nearby;
 use crate::tracer::places::PAGE;
 use crate::tracer::recorder::space::Mapping;
 
@@ -20,9 +21,6 @@ pub const SLOTS: u64 = 4 * PAGE;
 
 /// How many breakpoints an address space may have.
 const MOST: usize = 4096;
-
-/// How near slots stand to what they are for.
-const REACH: u64 = 0x7000_0000;
 
 /// What a breakpoint is for.
 #[derive(Clone, Debug, Default)]
@@ -53,15 +51,13 @@ pub struct Points {
     pub start: Option<Start>,
     /// The first byte of the program, as long as a breakpoint stands there.
     pub entry: Option<u8>,
-    /// Where the linker's rendezvous is.
-    pub rendezvous: Option<u64>,
     /// The program's own functions, of an executable that says them in its file only.
     pub program: Option<Arc<Symbols>>,
     /// The objects that have been looked at.
     pub objects: HashMap<Object, Arc<Symbols>>,
     points: FxHashMap<u64, Point>,
-    /// Slots: those mapped, and how many of each are taken.
-    pages: Vec<(u64, usize)>,
+    /// Memory for slots.
+    room: Nearby<SLOTS, SLOT>,
     /// The sites of those that are taken.
     slots: FxHashMap<u64, u64>,
     /// Those that were taken away: a thread may just have met one, and it may come back.
@@ -120,25 +116,19 @@ impl Points {
 
     /// A free slot in reach of an address.
     pub fn room_near(&self, site: u64) -> Option<u64> {
-        let near = |slot: u64| slot.abs_diff(site) < REACH;
-        let most = SLOTS as usize / SLOT;
-        let mut pages = self.pages.iter();
-        let page = pages.find(|(page, taken)| near(*page) && *taken < most);
-        page.map(|(page, taken)| page + (taken * SLOT) as u64)
+        self.room.room_near(site)
     }
 
     /// Memory for slots is there.
     pub fn add_page(&mut self, page: u64) {
-        self.pages.push((page, 0));
+        self.room.add(page);
     }
 
     /// Books a breakpoint.
     pub fn add(&mut self, site: u64, point: Point) {
         if let Displaced::Slot { slot, .. } = point.displaced {
             self.slots.insert(slot, site);
-            let mut pages = self.pages.iter_mut();
-            let page = pages.find(|(page, _)| slot.wrapping_sub(*page) < SLOTS);
-            page.into_iter().for_each(|(_, taken)| *taken += 1);
+            self.room.take(slot);
         }
         self.points.insert(site, point);
     }
@@ -179,11 +169,7 @@ impl Points {
 
     /// Where in the program a thread stands that is in a slot.
     pub fn place_of(&self, rip: u64) -> Option<u64> {
-        let (page, _) = self
-            .pages
-            .iter()
-            .find(|(page, _)| rip.wrapping_sub(*page) < SLOTS)?;
-        let slot = page + (rip - page) / SLOT as u64 * SLOT as u64;
+        let slot = self.room.piece_at(rip)?;
         let site = *self.slots.get(&slot)?;
         let point = self.points.get(&site).or_else(|| self.gone.get(&site))?;
         match &point.displaced {

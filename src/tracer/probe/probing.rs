@@ -5,7 +5,6 @@ use std::os::unix::fs::FileExt;
 use super::displaced::{self, Displaced};
 use super::frames::{Frame, Frames};
 use super::looking::KNOWN_BY;
-use super::objects::word;
 use super::placing::Placed;
 use super::points::{INT3, Points, Purpose};
 use crate::library::{self, Function};
@@ -63,10 +62,11 @@ impl Engine {
             return Ok(None);
         }
         if purpose.returns
-            && let Some((frame, dead)) = self.frames(tid).and_then(|it| it.pop(site, registers.rsp))
+            && let Some((returned, died)) =
+                self.frames(tid).and_then(|it| it.pop(site, registers.rsp))
         {
             return self
-                .returned(stopped, registers, site, frame, dead)
+                .returned(stopped, registers, site, returned, died)
                 .map(|()| None);
         }
         match purpose.function {
@@ -128,7 +128,7 @@ impl Engine {
         let invocation = library::enter(function, arguments(&registers), &noting, limit);
         let before = noting.into_snapshot();
         let aside = function.does.says_all_at_entry();
-        let back = word(&memory, registers.rsp).filter(|_| !aside);
+        let back = memory.word(registers.rsp).filter(|_| !aside);
         if let Some(back) = back {
             let purpose = Purpose {
                 returns: true,
@@ -182,7 +182,7 @@ impl Engine {
         stopped: Stopped,
         registers: Registers,
         site: u64,
-        frame: Vec<Frame>,
+        returned: Vec<Frame>,
         died: Vec<Frame>,
     ) -> Result<(), Gone> {
         let tid = stopped.tid();
@@ -204,7 +204,7 @@ impl Engine {
             .into_iter()
             .map(|it| event(it, Phase::Lost, Snapshot::default()))
             .collect();
-        for mut frame in frame {
+        for mut frame in returned {
             let noting = Noting::new(&memory);
             let value = registers.rax as i64;
             library::leave(&mut frame.invocation, value, &noting, limit);
@@ -231,11 +231,7 @@ impl Engine {
         if awaited {
             self.pass(&stopped, registers, site)?;
         } else {
-            if let Some(original) = self.points_mut(tid).and_then(|it| it.remove(site))
-                && let Some(code) = code_memory(tid)
-            {
-                let _unwritten = code.write_all_at(&[original], site);
-            }
+            self.take_away(tid, site);
             registers.rip = site;
             stopped.set_registers(&registers)?;
         }

@@ -48,12 +48,6 @@ impl Slots {
             return None;
         };
         self.asked = Some(page);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
-        let protection = libc::PROT_READ | libc::PROT_EXEC;
-        Some(Wanted {
-            number: libc::SYS_mmap,
-            arguments: [page, SLOTS, protection as u64, flags as u64, u64::MAX, 0],
-            stops: false,
-        })
+        Some(Wanted::map(page, SLOTS, libc::PROT_READ | libc::PROT_EXEC))
     }
 }

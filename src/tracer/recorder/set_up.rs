@@ -360,12 +360,7 @@ impl SetUp {
     /// Private memory of ours.
     fn map(&mut self, step: Step, address: u64, len: u64, protection: i32) -> Wanted {
         self.step = step;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
-        Wanted {
-            number: libc::SYS_mmap,
-            arguments: [address, len, protection as u64, flags as u64, u64::MAX, 0],
-            stops: false,
-        }
+        Wanted::map(address, len, protection)
     }
 
     fn file(&mut self) -> Wanted {

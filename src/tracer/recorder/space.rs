@@ -10,6 +10,7 @@ use super::layout::trampoline;
 use super::padding::LONG_JUMP;
 use crate::tracer::abi;
 use crate::tracer::event::Nanos;
+use crate::tracer::nearby::{Nearby, REACH};
 use crate::tracer::places::{PAGE, PASSING_PAGE};
 use crate::tracer::probe::points::Points;
 
@@ -25,9 +26,6 @@ const WITHIN: Nanos = 1_000_000_000;
 
 /// How many sites an address space may have that are worth to be remembered.
 const MOST_SITES: usize = 4096;
-
-/// How near a trampoline stands to its site: what five bytes can jump over, less the length of any library between them.
-const REACH: u64 = 0x7000_0000;
 
 /// How far from a program's heap we stay; it grows upwards.
 const HEAP_ROOM: u64 = 1 << 30;
@@ -78,8 +76,8 @@ pub struct Space {
     /// Trampolines and paddings, by their addresses: their sites.
     trampolines: FxHashMap<u64, u64>,
     paddings: FxHashMap<u64, u64>,
-    /// Pages of trampolines, and how many of each are taken.
-    pages: Vec<(u64, usize)>,
+    /// Pages of trampolines.
+    pages: Nearby<PAGE, { trampoline::SIZE }>,
     /// Breakpoints at functions of its libraries.
     pub points: Points,
 }
@@ -174,15 +172,12 @@ impl Space {
 
     /// A free trampoline in reach of a site.
     pub fn room_near(&self, site: u64) -> Option<u64> {
-        let page = self.pages.iter().find(|(page, taken)| {
-            page.abs_diff(site) < REACH && *taken < PAGE as usize / trampoline::SIZE
-        });
-        page.map(|(page, taken)| page + (taken * trampoline::SIZE) as u64)
+        self.pages.room_near(site)
     }
 
     /// A new page of trampolines.
     pub fn add_page(&mut self, page: u64) {
-        self.pages.push((page, 0));
+        self.pages.add(page);
     }
 
     /// Books a patch. What the site had before is forgotten: other code has come there.
@@ -190,10 +185,7 @@ impl Space {
         self.forget(patch.site);
         self.trampolines.insert(patch.trampoline, patch.site);
         self.paddings.insert(patch.padding, patch.site);
-        let page = patch.trampoline & !(PAGE - 1);
-        if let Some((_, taken)) = self.pages.iter_mut().find(|(start, _)| *start == page) {
-            *taken += 1;
-        }
+        self.pages.take(patch.trampoline);
         self.patches.insert(patch.site, patch);
     }
 
